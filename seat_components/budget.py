@@ -1,0 +1,76 @@
+"""The intensity budget (lo, hi, ε_b) that training, attacks and evaluation share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def per_sample(values: Tensor, like: Tensor) -> Tensor:
+    """Reshape ``values`` (B,) or (B, C) so that it broadcasts against ``like`` (B, C, *spatial)."""
+    return values.reshape(*values.shape, *([1] * (like.ndim - values.ndim)))
+
+
+@dataclass(frozen=True)
+class IntensityBudget:
+    """What a perturbation of a batch of images may do: stay in the image's own range, and move each voxel by at most ε_b.
+
+    Attributes:
+        lo: the lowest allowed intensity, (B, C, 1, …).
+        hi: the highest allowed intensity, (B, C, 1, …).
+        radius: ε_b = ε·(hi − lo), (B, C, 1, …), in the image's intensity units; 0 for a constant channel.
+
+    Source: the threat model of SEAT (MICCAI 2023), Section 2; ε is relative to the range of the example.
+    """
+
+    lo: Tensor
+    hi: Tensor
+    radius: Tensor
+
+    @classmethod
+    def of(cls, image: Tensor, eps: float, bounds: tuple[float, float] | None = None) -> IntensityBudget:
+        """The budget of ``image`` (B, C, *spatial), per sample and channel, or of the fixed range ``bounds``.
+
+        Args:
+            image: float tensor (B, C, *spatial).
+            eps: fraction of the range, e.g. ``8 / 255``.
+            bounds: (lo, hi) for inputs of a fixed range; None takes the range of each sample and channel.
+
+        Raises:
+            ValueError: if ``eps`` is negative or not finite, or ``bounds`` are not in ascending order.
+        """
+        if not 0 <= eps < float("inf"):
+            raise ValueError(f"eps is {eps}, but a budget is a fraction of the intensity range: it must be finite and ≥ 0")
+        channels = (*image.shape[:2], *([1] * (image.ndim - 2)))
+        if bounds is None:
+            flat = image.detach().flatten(2)
+            lo, hi = (extreme.reshape(channels) for extreme in torch.aminmax(flat, dim=2))
+        else:
+            if not bounds[0] < bounds[1]:
+                raise ValueError(f"bounds are {bounds}, but they must be (lo, hi) with lo < hi")
+            lo, hi = (image.new_full(channels, bound) for bound in bounds)
+        return cls(lo, hi, eps * (hi - lo))
+
+    def clip(self, noise: Tensor) -> Tensor:
+        """``noise`` with every element brought into [−ε_b, ε_b]."""
+        return torch.clamp(noise, -self.radius, self.radius)
+
+    def apply(self, image: Tensor, noise: Tensor) -> Tensor:
+        """The perturbed image clamp(x + δ, lo, hi)."""
+        return torch.clamp(image + noise, self.lo, self.hi)
+
+    def project(self, candidate: Tensor, image: Tensor) -> Tensor:
+        """The image nearest to ``candidate`` with max(lo, x − ε_b) ≤ adv ≤ min(hi, x + ε_b), in the image's own dtype."""
+        inside = torch.minimum(torch.maximum(candidate, image - self.radius), image + self.radius)
+        return torch.clamp(inside, self.lo, self.hi)
+
+    def holds(self, adversarial: Tensor, image: Tensor) -> bool:
+        """Whether ``adversarial`` keeps the budget to the last bit (then projecting it changes nothing)."""
+        return torch.equal(self.project(adversarial, image), adversarial)
+
+    def linf_over_budget(self, adversarial: Tensor, image: Tensor) -> float:
+        """max |adv − x| / ε_b over all elements; where ε_b = 0 any change counts as infinite and none as 0."""
+        ratio = (adversarial - image).abs() / self.radius
+        return float(ratio.nan_to_num(nan=0.0, posinf=float("inf")).max())
