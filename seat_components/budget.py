@@ -15,7 +15,7 @@ def per_sample(values: Tensor, like: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class IntensityBudget:
-    """What a perturbation of a batch of images may do: stay in the image's own range, and move each voxel by at most ε_b.
+    """What may be done to a batch of images: stay in the image's own range, move each voxel by at most ε_b.
 
     Attributes:
         lo: the lowest allowed intensity, (B, C, 1, …).
@@ -42,7 +42,7 @@ class IntensityBudget:
             ValueError: if ``eps`` is negative or not finite, or ``bounds`` are not in ascending order.
         """
         if not 0 <= eps < float("inf"):
-            raise ValueError(f"eps is {eps}, but a budget is a fraction of the intensity range: it must be finite and ≥ 0")
+            raise ValueError(f"eps is {eps}, but it is a fraction of the intensity range: finite and ≥ 0")
         channels = (*image.shape[:2], *([1] * (image.ndim - 2)))
         if bounds is None:
             flat = image.detach().flatten(2)
@@ -62,15 +62,24 @@ class IntensityBudget:
         return torch.clamp(image + noise, self.lo, self.hi)
 
     def project(self, candidate: Tensor, image: Tensor) -> Tensor:
-        """The image nearest to ``candidate`` with max(lo, x − ε_b) ≤ adv ≤ min(hi, x + ε_b), in the image's own dtype."""
-        inside = torch.minimum(torch.maximum(candidate, image - self.radius), image + self.radius)
-        return torch.clamp(inside, self.lo, self.hi)
+        """The image nearest to ``candidate`` inside the budget, in the image's own dtype.
+
+        max(lo, x − ε_b) ≤ adv ≤ min(hi, x + ε_b) holds to the last bit, and so does |adv − x| ≤ ε_b: where
+        rounding x ± ε_b overshot, the result is the next number towards x.
+        """
+        inside = self.box_clamp(candidate, image)
+        return torch.where((inside - image).abs() > self.radius, torch.nextafter(inside, image), inside)
+
+    def box_clamp(self, candidate: Tensor, image: Tensor) -> Tensor:
+        """``candidate`` clamped to [max(lo, x − ε_b), min(hi, x + ε_b)]."""
+        near = torch.minimum(torch.maximum(candidate, image - self.radius), image + self.radius)
+        return torch.clamp(near, self.lo, self.hi)
 
     def holds(self, adversarial: Tensor, image: Tensor) -> bool:
-        """Whether ``adversarial`` keeps the budget to the last bit (then projecting it changes nothing)."""
-        return torch.equal(self.project(adversarial, image), adversarial)
+        """Whether max(lo, x − ε_b) ≤ adv ≤ min(hi, x + ε_b), every voxel, to the last bit."""
+        return torch.equal(self.box_clamp(adversarial, image), adversarial)
 
     def linf_over_budget(self, adversarial: Tensor, image: Tensor) -> float:
-        """max |adv − x| / ε_b over all elements; where ε_b = 0 any change counts as infinite and none as 0."""
+        """max |adv − x| / ε_b over all elements; where ε_b = 0, a change is infinite and no change is 0."""
         ratio = (adversarial - image).abs() / self.radius
         return float(ratio.nan_to_num(nan=0.0, posinf=float("inf")).max())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 
-class Refusal(ValueError):
+class RefusalError(ValueError):
     """Input that must not be used. The message names the file or value, the rule, and what to do."""
 
 
@@ -19,12 +19,12 @@ def refuse(message: str) -> NoReturn:
     exits with the message as its last lines.
 
     Raises:
-        Refusal: in any other program.
+        RefusalError: in any other program.
         SystemExit: under ``monai.bundle run``.
     """
     if is_bundle_run():
         raise SystemExit(f"\nERROR: {message}")
-    raise Refusal(message)
+    raise RefusalError(message)
 
 
 def is_bundle_run() -> bool:
