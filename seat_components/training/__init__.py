@@ -1,0 +1,22 @@
+"""Robust training: methods, the self-adaptive schedule, checkpoints and history."""
+
+from seat_components.training.checkpoint import TrainingCheckpoint
+from seat_components.training.history import TrainingHistory
+from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
+from seat_components.training.progress import EvaluationProgress, TrainingProgress
+from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
+from seat_components.training.weights import WeightSaver
+
+__all__ = [
+    "CleanUpdate",
+    "EvaluationProgress",
+    "FixedSchedule",
+    "FreeUpdate",
+    "PGDUpdate",
+    "RandomUpdate",
+    "SelfAdaptiveSchedule",
+    "TrainingCheckpoint",
+    "TrainingHistory",
+    "TrainingProgress",
+    "WeightSaver",
+]

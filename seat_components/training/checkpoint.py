@@ -1,0 +1,181 @@
+"""The resumable training checkpoint: everything that a run is, so that a resumed one equals an uninterrupted one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from seat_components.refusals import refuse
+from seat_components.training.files import save_atomically
+from seat_components.training.interruption import StopRequest
+
+logger = logging.getLogger(__name__)
+
+
+class Stateful(Protocol):
+    """What can be stored in a checkpoint."""
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """Tensors, numbers, strings, lists and dicts only: the checkpoint is read without unpickling."""
+        ...
+
+    def load_state_dict(self, state: Any) -> Any:
+        """Take over what ``state_dict`` gave."""
+        ...
+
+
+class TrainingCheckpoint:
+    """Keep ``training_checkpoint.pt`` up to date, and go on from it.
+
+    Written at the end of every epoch, and in the middle of one when the run is asked to stop (time limit, SIGTERM,
+    Ctrl-C); always whole, since the file is replaced in one move. Attach it last, so that it stores what the other
+    handlers did in the same epoch.
+
+    Args:
+        directory: the run's checkpoint folder.
+        parts: what to store besides the trainer's position, the random state and AMP's loss scale; name → object
+            with ``state_dict`` and ``load_state_dict``.
+        resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
+        stop_after_minutes: stop, with a checkpoint, after this time; None never does.
+    """
+
+    FILE_NAME = "training_checkpoint.pt"
+
+    def __init__(
+        self,
+        directory: str | Path,
+        parts: Mapping[str, Stateful],
+        resume: bool = False,
+        stop_after_minutes: float | None = None,
+    ) -> None:
+        self.path = Path(directory) / self.FILE_NAME
+        self.parts = dict(parts)
+        self.resume = resume
+        self.stop = StopRequest(stop_after_minutes)
+        self._loaded: dict[str, Any] | None = None
+        self._finished = False
+
+    def attach(self, engine: Engine) -> None:
+        """Load the checkpoint, if this run resumes, and attach to the trainer."""
+        if self.resume and self.path.is_file():
+            self._load(engine)
+        elif self.resume:
+            logger.warning(f"There is no {self.path} to resume from: this run starts afresh.")
+        elif self.path.is_file():
+            logger.warning(f"{self.path} is from an earlier run and will be replaced; resume.json would go on from it.")
+        engine.add_event_handler(Events.STARTED, self._on_start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._on_batch)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._on_epoch)
+        for event in (Events.COMPLETED, Events.TERMINATE):
+            engine.add_event_handler(event, self.stop.end)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._on_error)
+
+    def _load(self, engine: Engine) -> None:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            absent = [name for name in self.parts if name not in content["parts"]]
+        except Exception as error:
+            refuse(f"{self.path} cannot be read as a training checkpoint ({error}). Remove it to start afresh.")
+        if absent:
+            refuse(f"{self.path} holds no {', '.join(absent)}: it is from another training method than this run's.")
+        for name, part in self.parts.items():
+            try:
+                (unwrap(part) if isinstance(part, nn.Module) else part).load_state_dict(content["parts"][name])
+            except (KeyError, ValueError, RuntimeError) as error:
+                refuse(f"{self.path} does not fit this run ({name}): {error}")
+        position = content["position"]
+        length, before = engine.state.epoch_length, position["epoch_length"]
+        engine.state.iteration = position["iteration"] * length // before
+        engine.state.epoch = engine.state.iteration // length
+        if length != before:
+            logger.warning(
+                f"An epoch has {length} batches, but had {before} when {self.path} was written: the run goes on "
+                "from the same epoch, but not exactly as if it had never stopped."
+            )
+        self._loaded = content
+        self._finished = engine.state.epoch >= engine.state.max_epochs
+        done, inside = divmod(engine.state.iteration, length)
+        logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
+
+    def _on_start(self, engine: Engine) -> None:
+        self.stop.start()
+        if self._finished:
+            logger.warning(f"{self.path} is that of a finished run: nothing is left to train. More epochs go on.")
+            engine.terminate(skip_completed=True)
+        if self._loaded is None:
+            return
+        if engine.scaler is not None and self._loaded["scaler"] is not None:
+            engine.scaler.load_state_dict(self._loaded["scaler"])
+        set_random_state(self._loaded["random"])
+        self._loaded = None
+
+    def _on_batch(self, engine: Engine) -> None:
+        inside_epoch = engine.state.iteration % engine.state.epoch_length != 0
+        if inside_epoch and self.stop.asked():
+            self._save_and_stop(engine)
+
+    def _on_epoch(self, engine: Engine) -> None:
+        if self.stop.asked() and engine.state.epoch < engine.state.max_epochs:
+            self._save_and_stop(engine)
+        else:
+            self.save(engine)
+
+    def _save_and_stop(self, engine: Engine) -> None:
+        self.save(engine)
+        logger.warning(
+            f"Stopped in epoch {engine.state.epoch} of {engine.state.max_epochs} ({self.stop.reason}). "
+            f"{self.path} is saved: add configs/resume.json to go on."
+        )
+        engine.terminate(skip_completed=True)
+
+    def _on_error(self, engine: Engine, error: BaseException) -> None:
+        del engine
+        self.stop.end()
+        raise error
+
+    def save(self, engine: Engine) -> None:
+        """Write the checkpoint now; to be called by every process."""
+        content = {
+            "parts": {
+                name: (unwrap(part) if isinstance(part, nn.Module) else part).state_dict()
+                for name, part in self.parts.items()
+            },
+            "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
+            "scaler": None if engine.scaler is None else engine.scaler.state_dict(),
+            "random": random_state(),
+        }
+        if idist.get_rank() == 0:
+            save_atomically(content, self.path)
+
+
+def unwrap(network: nn.Module) -> nn.Module:
+    """The network inside DistributedDataParallel, or the network itself."""
+    inner = getattr(network, "module", network)
+    return inner if isinstance(inner, nn.Module) else network
+
+
+def random_state() -> dict[str, Any]:
+    """The state of the generators that layers such as dropout draw from, (processes, bytes) each."""
+    state = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state()
+    if idist.get_world_size() > 1:
+        return {name: idist.all_gather(value[None]).cpu() for name, value in state.items()}
+    return {name: value[None] for name, value in state.items()}
+
+
+def set_random_state(state: Mapping[str, torch.Tensor]) -> None:
+    """Take over this process's part of what ``random_state`` gave; a process more than before keeps its own."""
+    rank = idist.get_rank()
+    if rank >= len(state["torch"]):
+        return
+    torch.set_rng_state(state["torch"][rank])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"][rank])

@@ -1,0 +1,132 @@
+"""The training history: one row per epoch, kept in the checkpoint and in ``training_history.csv``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+from torch.optim import Optimizer
+
+from seat_components.training.files import write_text_atomically
+
+
+class TrainingHistory:
+    """Write ``training_history.csv`` anew after each epoch.
+
+    Columns: epoch; g (backpropagations per batch that the schedule asked for in this epoch); gradient_norm (K̃);
+    threshold (of the schedule, after this epoch's check); backpropagations (per batch, cumulative, counted where
+    backward() was called); train_loss (of each batch's last replay); val_mean_dice and val_dice_<label>, where
+    validated; learning_rate; seconds (wall time of the epoch, validation included). What was not measured is empty.
+
+    Attach it after the update, the schedule and the validation handler.
+
+    Args:
+        directory: the run's output folder.
+        optimizer: whose learning rate is recorded.
+        schedule: whose threshold is recorded.
+        labels: names of the foreground classes, for the columns.
+        validator: evaluator whose ``val_mean_dice`` and its details are recorded, or None.
+    """
+
+    FILE_NAME = "training_history.csv"
+
+    def __init__(
+        self,
+        directory: str | Path,
+        optimizer: Optimizer,
+        schedule: Any,
+        labels: Sequence[str],
+        validator: Engine | None = None,
+    ) -> None:
+        self.path = Path(directory) / self.FILE_NAME
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.labels = list(labels)
+        self.validator = validator
+        self.rows: list[dict[str, float | int | None]] = []
+        self._seconds_before = 0.0
+        self._start = 0.0
+        self._epoch_values: dict[str, float | int | None] = {}
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._begin_epoch)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
+
+    def _begin_epoch(self, engine: Engine) -> None:
+        self._start = time.monotonic()
+        # The schedules of g and of the learning rate change both before the epoch's row is written.
+        self._epoch_values = {
+            "epoch": engine.state.epoch,
+            "g": engine.state.replays,
+            "learning_rate": float(self.optimizer.param_groups[0]["lr"]),
+        }
+
+    def _end_epoch(self, engine: Engine) -> None:
+        state, before = engine.state, self.rows[-1]["backpropagations"] if self.rows else 0.0
+        row = dict(self._epoch_values)
+        row["gradient_norm"] = state.gradient_norm
+        row["threshold"] = self.schedule.threshold
+        row["backpropagations"] = (before or 0.0) + state.backpropagations
+        row["train_loss"] = state.train_loss
+        row["seconds"] = self._seconds_before + time.monotonic() - self._start
+        row.update(self._validation(state.epoch))
+        self._seconds_before = 0.0
+        self.rows.append(row)
+        if idist.get_rank() == 0:
+            write_text_atomically(self.csv(), self.path)
+
+    def _validation(self, epoch: int) -> dict[str, float]:
+        validator = self.validator
+        if validator is None or validator.state.epoch != epoch or "val_mean_dice" not in validator.state.metrics:
+            return {}
+        values = {"val_mean_dice": float(validator.state.metrics["val_mean_dice"])}
+        details = validator.state.metric_details.get("val_mean_dice")
+        if details is not None:
+            per_label = details.double().mean(dim=0).tolist()
+            values.update({f"val_dice_{name}": value for name, value in zip(self.labels, per_label, strict=True)})
+        return values
+
+    def columns(self) -> list[str]:
+        """The file's columns, in order."""
+        return [
+            *("epoch", "g", "gradient_norm", "threshold", "backpropagations", "train_loss", "val_mean_dice"),
+            *(f"val_dice_{name}" for name in self.labels),
+            *("learning_rate", "seconds"),
+        ]
+
+    def csv(self) -> str:
+        """The whole history as CSV text."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns(), lineterminator="\n")
+        writer.writeheader()
+        for row in self.rows:
+            writer.writerow({name: _cell(row.get(name)) for name in self.columns()})
+        return text.getvalue()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All rows so far, and the seconds spent in an epoch that has not ended."""
+        started = self._start if self._epoch_values and not self._row_is_written() else time.monotonic()
+        return {"rows": self.rows, "seconds": self._seconds_before + time.monotonic() - started}
+
+    def _row_is_written(self) -> bool:
+        return bool(self.rows) and self.rows[-1]["epoch"] == self._epoch_values["epoch"]
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.rows = [dict(row) for row in state["rows"]]
+        self._seconds_before = state["seconds"]
+
+
+def _cell(value: float | int | None) -> str:
+    """A number that reads back as the same number; empty where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(value)

@@ -1,0 +1,151 @@
+"""The training methods, each an ``iteration_update``: clean, random noise, FREE (and so SEAT), PGD."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from monai.engines import SupervisedTrainer
+from torch import Tensor
+
+from seat_components.budget import IntensityBudget
+from seat_components.refusals import refuse
+from seat_components.training.noise import NoiseBuffer, ascend
+from seat_components.training.update import TrainingUpdate, gradient_of
+
+
+class CleanUpdate(TrainingUpdate):
+    """Ordinary training: one backpropagation at the image itself."""
+
+    def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
+        """One backpropagation and one step."""
+        self.backpropagate(engine, image, label)
+        self.step(engine)
+
+
+class PerturbedUpdate(TrainingUpdate):
+    """Base of the methods that perturb the image within ε_b = ε·(max − min), per sample and channel.
+
+    Args:
+        eps_255: ε in units of 1/255.
+        step_ratio: α / ε_b, the step on the perturbation; the paper's is 1/2.
+        seed: seed of the random perturbations; each process adds its rank.
+        pieces: see ``TrainingUpdate``.
+
+    Raises:
+        RefusalError: if ``eps_255`` or ``step_ratio`` is negative.
+    """
+
+    def __init__(self, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1) -> None:
+        super().__init__(pieces)
+        if not 0 <= eps_255 <= 255:
+            refuse(f"eps_255 is {eps_255}, but it is a share of the intensity range: from 0 to 255, the paper's is 8")
+        if not 0 < step_ratio <= 2:
+            refuse(f"step_ratio (α / ε_b) is {step_ratio}, but a step must move and stay in reach: above 0, up to 2")
+        self.eps = eps_255 / 255
+        self.step_ratio = step_ratio
+        # Noise is drawn on the CPU, so that a seed gives the same noise on every device.
+        self.generator = torch.Generator().manual_seed(seed + idist.get_rank())
+
+    def uniform(self, image: Tensor, budget: IntensityBudget) -> Tensor:
+        """δ uniform in [−ε_b, ε_b]."""
+        unit = torch.rand(image.shape, generator=self.generator, dtype=image.dtype)
+        return (2 * unit.to(image.device) - 1) * budget.radius
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adds the random generators of all processes."""
+        state = self.generator.get_state()[None]
+        gathered = idist.all_gather(state) if idist.get_world_size() > 1 else state
+        return {**super().state_dict(), "generators": gathered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``; with another number of processes, the new ones keep their own seed."""
+        super().load_state_dict(state)
+        if idist.get_rank() < len(state["generators"]):
+            self.generator.set_state(state["generators"][idist.get_rank()].cpu())
+
+
+class RandomUpdate(PerturbedUpdate):
+    """Training on random noise: one backpropagation at clamp(x + δ), δ uniform in the budget."""
+
+    def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
+        """One backpropagation and one step."""
+        budget = IntensityBudget.of(image, self.eps)
+        self.backpropagate(engine, budget.apply(image, self.uniform(image, budget)), label)
+        self.step(engine)
+
+
+class FreeUpdate(PerturbedUpdate):
+    """FREE adversarial training (Shafahi et al., NeurIPS 2019), and SEAT where a schedule adapts g.
+
+    The perturbation δ lives across batches. A batch is replayed g times; each replay's single backpropagation at
+    clamp(x + δ, lo, hi) gives the weights' gradients and ∇_δ L, then δ ← clip(δ + α·sign ∇_δ L, ±ε_b) and the
+    weights take a step (Algorithm 1 of SEAT). g is ``engine.state.replays``, which the schedule sets; g = 1 means
+    clean: δ is neither applied nor updated. The gradient is taken at the network's input, not through the clamp,
+    where it would vanish for every voxel that already lies at the range's edge.
+
+    Args:
+        batch_size: rows of the noise buffer.
+    """
+
+    def __init__(
+        self, batch_size: int, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1
+    ) -> None:
+        super().__init__(eps_255, step_ratio, seed, pieces)
+        self.noise = NoiseBuffer(batch_size)
+
+    def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
+        """Replay the batch g times."""
+        replays: int = engine.state.replays
+        if replays == 1:
+            self.backpropagate(engine, image, label)
+            self.step(engine)
+            return
+        budget = IntensityBudget.of(image, self.eps)
+        noise = self.noise.rows_for(image)
+        noise.copy_(budget.clip(noise))
+        for replay in range(1, replays + 1):
+            gradient = self.backpropagate(engine, budget.apply(image, noise), label, last=replay == replays)
+            ascend(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+            self.step(engine)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adds the noise of all processes."""
+        return {**super().state_dict(), **self.noise.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``, with each process's own noise."""
+        super().load_state_dict(state)
+        self.noise.load_state_dict(state)
+
+
+class PGDUpdate(PerturbedUpdate):
+    """PGD adversarial training (Madry et al., ICLR 2018): attack each batch afresh, then train on the result.
+
+    From a random start, ``engine.state.replays`` − 1 attack steps of α·sign ∇_δ L, and one training step: g
+    backpropagations per batch, as in all methods.
+    """
+
+    def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
+        """Attack, then one training step on the attacked batch."""
+        budget = IntensityBudget.of(image, self.eps)
+        noise = self.uniform(image, budget)
+        for _ in range(engine.state.replays - 1):
+            gradient = self._attack_gradient(engine, budget.apply(image, noise), label)
+            ascend(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+        self.backpropagate(engine, budget.apply(image, noise), label)
+        self.step(engine)
+
+    def _attack_gradient(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> Tensor:
+        """∇_x L, leaving the weights' gradients alone (and out of what processes exchange)."""
+        network = getattr(engine.network, "module", engine.network)
+        gradients = []
+        for image_part, label_part in zip(image.chunk(self.pieces), label.chunk(self.pieces), strict=True):
+            inputs = image_part.detach().requires_grad_()
+            with self._autocast(engine):
+                loss = engine.loss_function(engine.inferer(inputs, network), label_part).mean()
+            self._scaled(engine, loss).backward(inputs=[inputs])
+            self.statistics.count_backward(len(image_part))
+            gradients.append(gradient_of(inputs))
+        return torch.cat(gradients)

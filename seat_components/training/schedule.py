@@ -1,0 +1,144 @@
+"""How many backpropagations a batch gets: a fixed number, or SEAT's number that follows the gradient norm."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any, Literal
+
+from ignite.engine import Engine, Events
+
+logger = logging.getLogger(__name__)
+
+
+class FixedSchedule:
+    """The same number of backpropagations per batch in every epoch: FREE-m of Shafahi et al., NeurIPS 2019.
+
+    Args:
+        replays: backpropagations per batch; 1 is a single pass.
+
+    Raises:
+        ValueError: if ``replays`` is not a positive integer.
+    """
+
+    threshold: float | None = None
+
+    def __init__(self, replays: int) -> None:
+        if replays != int(replays) or replays < 1:
+            raise ValueError(f"replays is {replays}, but a batch needs a whole number of backpropagations, 1 or more")
+        self.g = int(replays)
+
+    def update(self, epoch: int, gradient_norm: float) -> int:  # noqa: ARG002 - the interface all schedules share
+        """The number for the next epoch, which here never changes."""
+        return self.g
+
+    def attach(self, engine: Engine) -> None:
+        """Keep ``engine.state.replays``, which the training update reads, at this schedule's g."""
+        engine.add_event_handler(Events.STARTED, self._publish)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_of_epoch)
+
+    def _publish(self, engine: Engine) -> None:
+        engine.state.replays = self.g
+
+    def _end_of_epoch(self, engine: Engine) -> None:
+        self.update(engine.state.epoch, engine.state.gradient_norm)
+        self._publish(engine)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The schedule's state between two epochs."""
+        return {"g": self.g}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """A fixed number follows its configuration, so that a resumed run may be given another."""
+
+
+class SelfAdaptiveSchedule(FixedSchedule):
+    """SEAT's number of backpropagations per batch, g (Algorithm 2 of the paper).
+
+    Training starts clean (g = 1). At the end of epoch q one adversarial iteration is added (g = 2); from epoch 2q
+    on, every q epochs, the epoch's mean gradient norm K̃ is compared with the threshold φ·K̃ of the last check:
+    above it g rises by one, at φ·K̃ ≤ threshold g falls by one, and the threshold is renewed.
+
+    The paper's listing exchanges max and min in lines 7 and 9 (g would jump to its limits); this follows the
+    paper's text: g is raised or lowered by one unless it has reached its maximum or its minimum, 2.
+
+    Args:
+        update_every: q, epochs between two checks.
+        relax: φ ≥ 1, the relaxation of the threshold.
+        g_max: the largest number of backpropagations per batch, at least 2.
+        update_threshold: renew the threshold at every check ("always"), or only where g changed ("on_change");
+            line 10 of the listing can be read both ways.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+
+    Example:
+        >>> schedule = SelfAdaptiveSchedule()
+        >>> [schedule.update(epoch, 1.0) for epoch in range(1, 7)]
+        [1, 1, 2, 2, 2, 2]
+    """
+
+    def __init__(
+        self,
+        update_every: int = 3,
+        relax: float = 1.1,
+        g_max: int = 5,
+        update_threshold: Literal["always", "on_change"] = "always",
+    ) -> None:
+        super().__init__(replays=1)
+        if update_every != int(update_every) or update_every < 1:
+            raise ValueError(f"update_every (q) is {update_every}, but it counts epochs: a whole number, 1 or more")
+        if not (1 <= relax < math.inf):
+            raise ValueError(f"relax (φ) is {relax}, but a threshold below the norm itself would always be passed: ≥ 1")
+        if g_max != int(g_max) or g_max < 2:
+            raise ValueError(f"g_max is {g_max}, but adversarial training needs a whole number, 2 or more")
+        if update_threshold not in ("always", "on_change"):
+            raise ValueError(f"update_threshold is {update_threshold!r}, but it must be 'always' or 'on_change'")
+        self.update_every = int(update_every)
+        self.relax = float(relax)
+        self.g_max = int(g_max)
+        self.update_threshold = update_threshold
+        self.threshold: float | None = None
+
+    def update(self, epoch: int, gradient_norm: float) -> int:
+        """End epoch ``epoch`` (counted from 1), whose K̃ is ``gradient_norm``.
+
+        A check without a finite K̃ is skipped and keeps the threshold.
+
+        Returns:
+            g for the next epoch.
+        """
+        if epoch == self.update_every:
+            self.g = 2
+        elif epoch > self.update_every and epoch % self.update_every == 0 and math.isfinite(gradient_norm):
+            self._check(gradient_norm)
+        return self.g
+
+    def _check(self, gradient_norm: float) -> None:
+        relaxed = self.relax * gradient_norm
+        if self.threshold is None:
+            self.threshold = relaxed
+            return
+        before = self.g
+        if gradient_norm > self.threshold:
+            self.g = min(self.g + 1, self.g_max)
+        elif relaxed <= self.threshold:
+            self.g = max(self.g - 1, 2)
+        if self.update_threshold == "always" or self.g != before:
+            self.threshold = relaxed
+
+    def _publish(self, engine: Engine) -> None:
+        if engine.state.epoch == 0 and engine.state.max_epochs <= self.update_every:
+            logger.warning(
+                f"This run of {engine.state.max_epochs} epochs ends before SEAT's first adversarial epoch, which is "
+                f"{self.update_every + 1}: it trains clean. Take more epochs, or a smaller update_every."
+            )
+        super()._publish(engine)
+
+    def state_dict(self) -> dict[str, Any]:
+        """g and the threshold."""
+        return {"g": self.g, "threshold": self.threshold}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``."""
+        self.g, self.threshold = state["g"], state["threshold"]
