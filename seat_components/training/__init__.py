@@ -2,9 +2,11 @@
 
 from seat_components.training.checkpoint import TrainingCheckpoint
 from seat_components.training.history import TrainingHistory
+from seat_components.training.memory import StepPlan, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
 from seat_components.training.progress import EvaluationProgress, TrainingProgress
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
+from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
 __all__ = [
@@ -15,8 +17,11 @@ __all__ = [
     "PGDUpdate",
     "RandomUpdate",
     "SelfAdaptiveSchedule",
+    "StepPlan",
     "TrainingCheckpoint",
     "TrainingHistory",
     "TrainingProgress",
+    "Validation",
     "WeightSaver",
+    "plan_step",
 ]

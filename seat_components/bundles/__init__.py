@@ -1,0 +1,6 @@
+"""Bundles: rendering them from one template and one table, and what their configs need at run time."""
+
+from seat_components.bundles.overrides import check_overrides
+from seat_components.bundles.run_record import write_run_record
+
+__all__ = ["check_overrides", "write_run_record"]

@@ -1,0 +1,156 @@
+"""What a training step needs in memory, and how a batch is fitted into what there is."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from seat_components.refusals import refuse
+
+logger = logging.getLogger(__name__)
+
+GIB = 2**30
+# Of the free memory, what a step may plan with; the rest is for data, validation and the allocator's gaps.
+USABLE_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """How each batch is trained.
+
+    Attributes:
+        pieces: parts that a batch is split into.
+        step_bytes: memory a step needs at its peak, estimated.
+        available_bytes: free memory on the device.
+    """
+
+    pieces: int
+    step_bytes: int
+    available_bytes: int
+
+
+def plan_step(
+    network: nn.Module,
+    patch_shape: Sequence[int],
+    batch_size: int,
+    device: str | torch.device,
+    default_batch_size: int | None = None,
+    accumulate: int | None = None,
+    memory: str | None = None,
+) -> StepPlan:
+    """Say what a step needs, and split the batch, or switch the network's memory mode, where it would not fit.
+
+    Args:
+        network: the network; one with an attribute ``memory`` ("default", "recompute", "checkpoint") can be switched.
+        patch_shape: (C, *spatial) of one sample.
+        batch_size: samples per batch.
+        device: where it trains.
+        default_batch_size: the bundle's own batch size. A larger one was asked for, so it is not split unasked.
+        accumulate: parts per batch; None chooses.
+        memory: memory mode; None chooses the fastest that fits. (Splitting costs less time than recomputing, so a
+            batch is split first, down to single patches.)
+
+    Returns:
+        The plan; ``network.memory`` is set.
+
+    Raises:
+        RefusalError: if what was given explicitly cannot fit; the message says what would.
+    """
+    if batch_size < 1:
+        refuse(f"batch_size is {batch_size}, but a batch has at least 1 sample.")
+    if accumulate is not None and not 1 <= accumulate <= batch_size:
+        refuse(f"accumulate is {accumulate}, but a batch of {batch_size} can be split into 1 to {batch_size} pieces.")
+    available = available_bytes(torch.device(device))
+    budget = int(available * USABLE_SHARE)
+    asked_pieces = accumulate or (1 if default_batch_size and batch_size > default_batch_size else None)
+    needed = math.ceil(batch_size / asked_pieces) if asked_pieces else 1
+    for mode in _modes(network, memory):
+        if mode is not None:
+            network.memory = mode  # type: ignore[assignment]
+        fixed, per_sample = step_bytes(network, patch_shape)
+        room = max((budget - fixed) // per_sample, 0)
+        if room >= needed:
+            break
+    else:
+        _refuse_step(batch_size, int(room), asked_pieces or 1, budget, fixed + per_sample)
+    pieces = asked_pieces or math.ceil(batch_size / room)
+    plan = StepPlan(pieces, fixed + per_sample * math.ceil(batch_size / pieces), available)
+    split = f" in {pieces} pieces" if pieces > 1 else ""
+    style = f", memory mode {mode}" if mode is not None else ""
+    logger.info(
+        f"A step of {batch_size} patches {tuple(patch_shape)}{split}{style} needs about "
+        f"{plan.step_bytes / GIB:.1f} GiB; {available / GIB:.1f} GiB are free on {device}."
+    )
+    return plan
+
+
+def _modes(network: nn.Module, memory: str | None) -> list[str | None]:
+    """The modes to try, fastest first; None stands for a network that has no choice."""
+    if not hasattr(network, "memory"):
+        if memory is not None:
+            logger.warning(f"memory={memory} is ignored: {type(network).__name__} has no such mode.")
+        return [None]
+    return [memory] if memory is not None else ["default", "recompute", "checkpoint"]
+
+
+def _refuse_step(batch_size: int, room: int, pieces: int, budget: int, smallest: int) -> NoReturn:
+    """Say what would fit instead."""
+    if room == 0:
+        refuse(
+            f"One patch alone needs about {smallest / GIB:.1f} GiB, but only {budget / GIB:.1f} GiB can be used. "
+            "Take a smaller patch_size, or a machine with more memory."
+        )
+    refuse(
+        f"A batch of {batch_size} in {pieces} piece(s) does not fit into {budget / GIB:.1f} GiB: "
+        f"take --batch_size {room * pieces}, or keep the batch and take --accumulate {math.ceil(batch_size / room)}."
+    )
+
+
+def step_bytes(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int]:
+    """Estimated peak memory of a float32 training step: (fixed, per sample), in bytes.
+
+    Runs the forward pass on the meta device, where tensors have shapes but no content, and adds up what autograd
+    keeps for the backward pass. Fixed: weights, gradients, momentum. Per sample: what is kept, and room for the
+    few largest tensors that the backward pass holds beside it, and for the loss.
+    """
+    parameters = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    kept, largest, logits = _saved_for_backward(network, patch_shape)
+    return 3 * parameters, max(kept + 4 * largest + 8 * logits, 1)
+
+
+def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
+    """Bytes that autograd keeps for one sample, the largest single one, and those of the logits."""
+    twin = copy.deepcopy(network).to("meta")
+    own = {parameter.untyped_storage()._cdata for parameter in twin.parameters()}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        # Views share a storage, which counts once; keeping the tensor keeps its address from being used again.
+        kept.setdefault(tensor.untyped_storage()._cdata, tensor)
+        return tensor
+
+    image = torch.empty((1, *patch_shape), device="meta", requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        logits = twin.train()(image)
+    sizes = [tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own]
+    return sum(sizes), max(sizes, default=0), logits.numel() * logits.element_size()
+
+
+def available_bytes(device: torch.device) -> int:
+    """Free memory on ``device``; on the CPU, no more than the process's control group allows."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    free = int(psutil.virtual_memory().available)
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
+        free = min(free, int(text) - int(used.read_text()))
+    return max(free, 0)
