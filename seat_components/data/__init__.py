@@ -1,0 +1,23 @@
+"""From a dataset folder to batches: lists of cases, checks, transforms, a replayable dataset and its loader."""
+
+from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolumed
+from seat_components.data.datalist import fold_datalist
+from seat_components.data.index import DatasetIndex, read_dataset
+from seat_components.data.intensity import ClipIntensityd, RandGaussianBrightnessd
+from seat_components.data.loader import training_loader
+from seat_components.data.replay import EpochSampler, ReplayableDataset
+from seat_components.data.spacing import SafeSpacingd
+
+__all__ = [
+    "ClipIntensityd",
+    "CropAroundCentreOfMassd",
+    "CropLongVolumed",
+    "DatasetIndex",
+    "EpochSampler",
+    "RandGaussianBrightnessd",
+    "ReplayableDataset",
+    "SafeSpacingd",
+    "fold_datalist",
+    "read_dataset",
+    "training_loader",
+]

@@ -1,0 +1,106 @@
+"""The content of an MSD dataset folder, as its dataset.json lists it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from seat_components.refusals import refuse
+
+Case: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True)
+class DatasetIndex:
+    """What a dataset.json lists; the files themselves need not be there.
+
+    Attributes:
+        file: the dataset.json.
+        training: labelled cases by name, each ``{"image": path, "label": path}`` with absolute paths.
+        test: paths of the scans without label.
+    """
+
+    file: Path
+    training: dict[str, Case]
+    test: tuple[str, ...]
+
+
+def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
+    """Read ``dataset_dir``/dataset.json. Entries whose file name begins with ``._`` are dropped (archive litter).
+
+    Raises:
+        RefusalError: if the file is missing or not in MSD's form, if a path (after following links) leads
+            outside the dataset, if a case is listed twice, or if nothing is listed at all.
+    """
+    root = Path(dataset_dir).resolve()
+    file = root / "dataset.json"
+    content = _read_json(file)
+    training: dict[str, Case] = {}
+    for entry in _entries(content, "training", file):
+        if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("image", "label"))):
+            refuse(f'{file}: each "training" entry must be {{"image": path, "label": path}}, but one is {entry!r}.')
+        case = {key: inside(entry[key], root, file) for key in ("image", "label")}
+        if is_litter(case["image"]):
+            continue
+        name = case_name(case["image"])
+        if name in training:
+            refuse(f'{file}: case {name} stands twice under "training"; a case must be listed once.')
+        training[name] = case
+    test = []
+    for entry in _entries(content, "test", file):
+        path = entry.get("image") if isinstance(entry, dict) else entry
+        if not isinstance(path, str):
+            refuse(f'{file}: each "test" entry must be a path or {{"image": path}}, but one is {entry!r}.')
+        if not is_litter(path):
+            test.append(inside(path, root, file))
+    if not training and not test:
+        refuse(f'{file} lists no case, neither under "training" nor under "test".')
+    return DatasetIndex(file, training, tuple(test))
+
+
+def case_name(path: str | Path) -> str:
+    """The file name without its extension(s): ``hippocampus_001`` for ``…/hippocampus_001.nii.gz``."""
+    name = Path(path).name
+    compressed = Path(name).suffix.lower() == ".gz"
+    return Path(Path(name).stem).stem if compressed else Path(name).stem
+
+
+def is_litter(path: str | Path) -> bool:
+    """Whether this is a hidden file, such as the ``._*`` companions that MSD archives carry."""
+    return Path(path).name.startswith(".")
+
+
+def inside(entry: str, root: Path, source: Path) -> str:
+    """The absolute path of ``entry`` below the (resolved) folder ``root``.
+
+    Raises:
+        RefusalError: if the path, after following links, lies outside ``root``; ``source`` names who listed it.
+    """
+    path = root / entry
+    if not path.resolve().is_relative_to(root):
+        refuse(
+            f"{source}: '{entry}' leads to {path.resolve()}, outside the dataset. Files must lie inside "
+            f"{root}, also after following links: move or copy the data there."
+        )
+    return str(path)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        refuse(f"{file} does not exist. dataset_dir must be the folder of an MSD task, with its dataset.json.")
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        refuse(f"{file} is not valid JSON: {error}")
+    if not isinstance(content, dict):
+        refuse(f'{file} must hold a JSON object with a list "training", as MSD writes it.')
+    return content
+
+
+def _entries(content: dict[str, Any], section: str, file: Path) -> list[Any]:
+    entries = content.get(section, [])
+    if not isinstance(entries, list):
+        refuse(f'{file}: "{section}" must be a list.')
+    return entries
