@@ -1,6 +1,7 @@
 """Robust training: methods, the self-adaptive schedule, checkpoints and history."""
 
 from seat_components.training.checkpoint import TrainingCheckpoint
+from seat_components.training.data_order import DataOrder
 from seat_components.training.history import TrainingHistory
 from seat_components.training.memory import StepPlan, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
@@ -11,6 +12,7 @@ from seat_components.training.weights import WeightSaver
 
 __all__ = [
     "CleanUpdate",
+    "DataOrder",
     "EvaluationProgress",
     "FixedSchedule",
     "FreeUpdate",

@@ -1,0 +1,102 @@
+"""Rendering a bundle from the template and a task's values."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
+from seat_components.tasks import Task, all_tasks, load_task
+
+QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<name>\w+)\}\}"')
+BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")
+
+
+def values_of(task: Task) -> dict[str, Any]:
+    """What the template's placeholders stand for."""
+    return {
+        "task": task.name,
+        "bundle": task.bundle,
+        "channels": len(task.modalities),
+        "classes": len(task.labels),
+        "batch_size": task.batch_size,
+        "train_patch": list(task.train_patch),
+        "sampling_margin": [s - t for s, t in zip(task.sampling_patch, task.train_patch, strict=True)],
+        "val_patch": list(task.val_patch),
+        "strides": [list(stage) for stage in task.strides],
+        "label_names": {str(value): name for value, name in enumerate(task.labels)},
+        "labelled_preprocessing": preprocessing(task, labelled=True),
+        "preprocessing": preprocessing(task, labelled=False),
+        "fit_for_training": fit_for_training(),
+        "labelled_padding": padding(True, "@val_patch_size"),
+        "padding": padding(False, "@val_patch_size"),
+        "augmentation": augmentation(),
+    }
+
+
+def render(task: Task | str) -> dict[str, str]:
+    """The files of a task's bundle: relative path → text."""
+    task = load_task(task) if isinstance(task, str) else task
+    values = values_of(task)
+    return {path: fill(text, values) for path, text in sorted(_template_files().items())}
+
+
+def write_bundle(task: Task | str, out: str | Path) -> Path:
+    """Write a task's bundle below ``out``; files that the template does not have, such as weights, stay."""
+    task = load_task(task) if isinstance(task, str) else task
+    folder = Path(out) / task.bundle
+    for path, text in render(task).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    (folder / "models").mkdir(exist_ok=True)
+    return folder
+
+
+def write_all(out: str | Path) -> list[Path]:
+    """Write the bundles of all tasks below ``out``."""
+    return [write_bundle(task, out) for task in all_tasks()]
+
+
+def fill(text: str, values: dict[str, Any]) -> str:
+    """``text`` with its placeholders replaced.
+
+    ``"{{name}}"`` alone between quotes becomes the value in JSON; ``{{name}}`` within other text becomes the value
+    as text.
+
+    Raises:
+        KeyError: for a placeholder that has no value.
+    """
+
+    def quoted(match: re.Match[str]) -> str:
+        value = _json(values[match["name"]], match["indent"])
+        return f"{match['indent']}{match['key'] or ''}{value}"
+
+    return BARE.sub(lambda match: str(values[match["name"]]), QUOTED.sub(quoted, text))
+
+
+def _json(value: Any, indent: str) -> str:
+    """JSON on one line, but for a list of objects: there, a line each."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        lines = ",\n".join(f"{indent}    {json.dumps(item, ensure_ascii=False)}" for item in value)
+        return f"[\n{lines}\n{indent}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _template_files() -> dict[str, str]:
+    files: dict[str, str] = {}
+
+    def walk(folder: Traversable, prefix: str) -> None:
+        for entry in folder.iterdir():
+            path = f"{prefix}{entry.name}"
+            if entry.is_dir():
+                walk(entry, f"{path}/")
+            else:
+                files[path] = entry.read_text("utf-8")
+
+    walk(resources.files(__package__) / "template", "")
+    return files

@@ -1,0 +1,47 @@
+"""What a result is a result of: the weights' hash, and the versions it was computed with."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from pathlib import Path
+
+import monai
+import numpy
+import torch
+
+import seat_components
+from seat_components.refusals import refuse
+
+
+def sha256(file: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        RefusalError: if there is no such file.
+    """
+    path = Path(file)
+    if not path.is_file():
+        refuse(f"There are no weights at {path}. Train first, or name a file with --weights FILE.")
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(path)
+
+
+def _digest(path: Path) -> str:
+    """For Python 3.10, which has no ``hashlib.file_digest``."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions that may matter to a number."""
+    return {
+        "seat_components": seat_components.__version__,
+        "monai": monai.__version__,
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+    }
