@@ -73,7 +73,9 @@ def _config_ids(files: list[str]) -> set[str]:
     for file in files:
         path = Path(file)
         if path.suffix == ".json" and path.is_file():
-            ids |= {key.split("#")[0].split("::")[0].lstrip("+") for key in json.loads(path.read_text(encoding="utf-8"))}
+            ids |= {
+                key.split("#")[0].split("::")[0].lstrip("+") for key in json.loads(path.read_text(encoding="utf-8"))
+            }
     return ids
 
 

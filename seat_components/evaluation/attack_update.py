@@ -19,7 +19,7 @@ from torch import Tensor
 
 from seat_components.attacks import ATTACKS, CountingPredictor
 from seat_components.budget import IntensityBudget
-from seat_components.data import case_name
+from seat_components.data.index import case_name
 from seat_components.evaluation.alarms import raise_alarms
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import sha256, versions
@@ -132,6 +132,16 @@ class AttackUpdate:
         output: dict[str, Tensor] = engine.state.output
         return output
 
+    def report(self) -> str:
+        """The summary as lines of text."""
+        content = self.records.content(raise_alarms(self.records))
+        lines = [
+            f"{row['attack']:>20} at {row['eps_255']:>4g}/255: Dice {row['mean_dice']:.4f}"
+            for row in content["summary"]
+        ]
+        alarms = [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in content["alarms"]]
+        return "\n".join([*lines, *alarms, f"{self.records.path} holds every case."])
+
     def _attack(
         self,
         forward: Callable[[Tensor], Tensor],
@@ -175,7 +185,7 @@ class AttackUpdate:
         return Attacked(setting.attack, eps_255, adversarial, prediction, dice)
 
 
-def _file_of(image: Tensor) -> str:
+def _file_of(image: MetaTensor) -> str:
     """The file a collated batch of one image came from."""
     name = image.meta["filename_or_obj"]
     return str(name if isinstance(name, str | Path) else name[0])

@@ -9,7 +9,7 @@ from torch import Tensor
 
 ABSENT_CLASS_RULE = (
     "A class that is absent from both prediction and label scores 1 (nothing to find, nothing found); one that is "
-    "absent from the label but predicted scores 0. Every case counts, and the mean is over foreground classes, then cases."
+    "absent from the label but predicted scores 0. Every case counts; means are over foreground classes, then cases."
 )
 
 

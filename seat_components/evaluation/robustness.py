@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seat_components.refusals import refuse
-from seat_components.training.files import write_text_atomically
-
-logger = logging.getLogger(__name__)
+from seat_components.evaluation.store import read_own_record, write_csv, write_json
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
 IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed")
@@ -34,24 +27,10 @@ class RobustnessRecords:
         self.labels = list(labels)
         self.cases: list[dict[str, Any]] = []
         self.cost: dict[str, dict[str, float]] = {}
-        self._continue()
-
-    def _continue(self) -> None:
-        if not self.path.is_file():
-            return
-        try:
-            before = json.loads(self.path.read_text(encoding="utf-8"))
-            same = all(before[name] == self.header[name] for name in IDENTITY)
-            cases, cost = before["cases"], before["cost"]
-            kept = self.path.with_name(f"robustness_{before['weights_sha256'][:8]}_{before['protocol']}.json")
-        except (ValueError, KeyError, TypeError) as error:
-            refuse(f"{self.path} is not a robustness record ({error!r}). Move it away, or take another --output_dir.")
-        if same:
-            self.cases, self.cost = [row for row in cases if row["attack"] != "worst"], cost
-            logger.info(f"Going on with {self.path}: {len(self.cases)} results are there already.")
-        else:
-            self.path.replace(kept)
-            logger.warning(f"{self.path} held other weights, another protocol or another seed: kept as {kept.name}.")
+        before = read_own_record(self.path, {name: self.header[name] for name in IDENTITY})
+        if before is not None:
+            self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
+            self.cost = before["cost"]
 
     def has(self, case: str, attack: str, eps_255: float) -> bool:
         """Whether this result is there already."""
@@ -85,16 +64,13 @@ class RobustnessRecords:
     def write(self, alarms: Sequence[Mapping[str, str]] = ()) -> None:
         """Write the record as it is now, JSON and CSV."""
         content = self.content(alarms)
-        write_text_atomically(json.dumps(content, indent=1) + "\n", self.path)
-        text = io.StringIO()
-        names = ["case", "attack", "eps_255", "mean_dice", *(f"dice_{label}" for label in self.labels), "linf_over_budget"]
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
-        for row in content["cases"]:
-            writer.writerow(
-                [row["case"], row["attack"], row["eps_255"], mean_dice(row), *row["dice"].values(), row["linf_over_budget"]]
-            )
-        write_text_atomically(text.getvalue(), self.path.with_suffix(".csv"))
+        write_json(content, self.path)
+        columns = ["case", "attack", "eps_255", "mean_dice", *(f"dice_{label}" for label in self.labels)]
+        rows = (
+            [row["case"], row["attack"], row["eps_255"], mean_dice(row), *row["dice"].values(), row["linf_over_budget"]]
+            for row in content["cases"]
+        )
+        write_csv([*columns, "linf_over_budget"], rows, self.path.with_suffix(".csv"))
 
 
 def mean_dice(row: Mapping[str, Any]) -> float:

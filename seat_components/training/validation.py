@@ -18,6 +18,6 @@ class Validation(ValidationHandler):
         """Attach to the trainer."""
 
         def due(trainer: Engine, epoch: int) -> bool:
-            return epoch % self.interval == 0 or epoch == trainer.state.max_epochs
+            return bool(epoch % self.interval == 0 or epoch == trainer.state.max_epochs)
 
         engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=due), self)

@@ -1,0 +1,116 @@
+"""``metrics.json`` and ``.csv``: clean metrics of whole volumes, in each scan's own grid, written case by case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from monai.data.utils import affine_to_spacing
+from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
+from monai.networks.utils import one_hot
+from torch import Tensor
+
+from seat_components.data.index import case_name
+from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
+from seat_components.evaluation.identity import sha256, versions
+from seat_components.evaluation.store import read_own_record, write_csv, write_json
+
+SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
+METRICS = ("dice", "hausdorff95_mm", "surface_distance_mm")
+
+
+class MetricsRecord:
+    """Record Dice, 95th percentile Hausdorff distance and mean symmetric surface distance of each case and class.
+
+    A handler of an evaluator whose output holds ``pred`` and ``label`` as class indices in the same grid, with
+    ``pred`` a MetaTensor that knows its file and affine. A case that the record holds is not evaluated again.
+
+    Args:
+        output_dir: where the records go.
+        weights: the weights' file, for its hash.
+        bundle: the bundle's name.
+        label_names: label value → name, background first.
+
+    Raises:
+        RefusalError: for missing weights, or a file in the record's place that is none.
+    """
+
+    def __init__(
+        self, output_dir: str | Path, weights: str | Path, bundle: str, label_names: Mapping[str, str]
+    ) -> None:
+        self.path = Path(output_dir) / "metrics.json"
+        self.labels = list(label_names.values())[1:]
+        identity = {"bundle": bundle, "weights_sha256": sha256(weights)}
+        self.header = {**identity, "rule": f"{ABSENT_CLASS_RULE} {SURFACE_RULE}", "versions": versions()}
+        before = read_own_record(self.path, identity)
+        self.cases: list[dict[str, Any]] = [] if before is None else before["cases"]
+
+    def remaining(self, cases: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """The cases of a datalist that the record does not hold."""
+        done = {row["case"] for row in self.cases}
+        return [case for case in cases if case_name(case["image"]) not in done]
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
+
+    def _record(self, engine: Engine) -> None:
+        for output in engine.state.output:
+            prediction, label = output["pred"], output["label"]
+            case = case_name(prediction.meta["filename_or_obj"])
+            spacing = affine_to_spacing(prediction.affine, r=prediction.ndim - 1).tolist()
+            plain = [torch.as_tensor(volume)[None].long().cpu() for volume in (prediction, label)]
+            self.add(case, plain[0], plain[1], spacing)
+        self.write()
+
+    def add(self, case: str, prediction: Tensor, label: Tensor, spacing: Sequence[float]) -> None:
+        """Add a case: class indices (1, 1, *spatial), voxel spacing in mm."""
+        classes = len(self.labels) + 1
+        dice = dice_per_class(prediction, label, classes)[0].tolist()
+        masks = [one_hot(volume, classes) for volume in (prediction, label)]
+        options = {"include_background": False, "spacing": list(spacing)}
+        hausdorff = compute_hausdorff_distance(*masks, percentile=95, **options)[0].tolist()
+        distance = compute_average_surface_distance(*masks, symmetric=True, **options)[0].tolist()
+        columns = (dice, [_defined(value) for value in hausdorff], [_defined(value) for value in distance])
+        values = {
+            name: dict(zip(self.labels, column, strict=True)) for name, column in zip(METRICS, columns, strict=True)
+        }
+        self.cases.append({"case": case, "mean_dice": sum(dice) / len(dice), **values})
+
+    def content(self) -> dict[str, Any]:
+        """The whole record."""
+        summary: dict[str, Any] = {"mean_dice": _mean([row["mean_dice"] for row in self.cases])}
+        for name in METRICS:
+            summary[name] = {label: _mean([row[name][label] for row in self.cases]) for label in self.labels}
+        return {**self.header, "summary": summary, "cases": self.cases}
+
+    def write(self) -> None:
+        """Write the record as it is now, JSON and CSV."""
+        write_json(self.content(), self.path)
+        columns = ["case", "mean_dice", *(f"{name}_{label}" for name in METRICS for label in self.labels)]
+        rows = (
+            [row["case"], row["mean_dice"], *(row[n][l] for n in METRICS for l in self.labels)] for row in self.cases
+        )
+        write_csv(columns, rows, self.path.with_suffix(".csv"))
+
+    def report(self) -> str:
+        """The summary as lines of text."""
+        summary = self.content()["summary"]
+        if not self.cases:
+            return "No case was evaluated."
+        classes = ", ".join(f"{label} {value:.4f}" for label, value in summary["dice"].items())
+        mean = f"Mean Dice of {len(self.cases)} cases: {summary['mean_dice']:.4f} ({classes})"
+        return f"{mean}. {self.path} holds every case."
+
+
+def _defined(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None

@@ -1,0 +1,56 @@
+"""Writing masks with the geometry, and for NIfTI the header, of the scan they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import torch
+from monai.data import NibabelWriter
+
+NIFTI = (".nii", ".nii.gz")
+
+
+class MaskWriter(NibabelWriter):
+    """Writer for ``SaveImaged``: a uint8 NIfTI mask in the scan's own grid.
+
+    For a NIfTI scan the mask carries the scan's header (both transforms with their codes, units, description); for
+    other formats, whose geometry MONAI reads as an affine, that affine. The file appears whole or not at all.
+    """
+
+    def set_data_array(self, data_array: Any, channel_dim: int | None = 0, **_: Any) -> None:
+        """Take the mask (1, X, Y, Z), or (X, Y, Z) without channel."""
+        mask = torch.as_tensor(data_array).cpu().numpy().astype(np.uint8)
+        self.data_obj = mask if channel_dim is None else mask[0]
+
+    def set_metadata(self, meta_dict: Mapping[str, Any] | None, **_: Any) -> None:
+        """Take the geometry of the scan; the mask must be in its grid already.
+
+        Raises:
+            ValueError: if it is not.
+        """
+        meta = meta_dict or {}
+        self.affine = np.asarray(meta.get("affine", np.eye(4)), dtype=np.float64)
+        source = str(meta.get("filename_or_obj", ""))
+        self._header: Any = None
+        if source.endswith(NIFTI) and Path(source).is_file():
+            scan = nibabel.load(source)
+            if tuple(scan.shape[:3]) != tuple(self.data_obj.shape):
+                raise ValueError(f"The mask has shape {self.data_obj.shape}, but {source} has {scan.shape[:3]}.")
+            self._header = scan.header.copy()
+
+    def write(self, filename: Any, verbose: bool = False, **_: Any) -> None:
+        """Write the mask."""
+        path = Path(filename)
+        image = nibabel.Nifti1Image(self.data_obj, None if self._header is not None else self.affine, self._header)
+        image.set_data_dtype(np.uint8)
+        # The scan's display window would make labels 1, 2, … invisible.
+        image.header["cal_min"] = image.header["cal_max"] = 0
+        temporary = path.with_name(f".part-{path.name}")
+        nibabel.save(image, temporary)
+        temporary.replace(path)
+        if verbose:
+            print(path)
