@@ -1,11 +1,14 @@
 """From a dataset folder to batches: lists of cases, checks, transforms, a replayable dataset and its loader."""
 
+from seat_components.data.checks import check_cases
 from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolumed
 from seat_components.data.datalist import fold_datalist
 from seat_components.data.index import DatasetIndex, read_dataset
 from seat_components.data.intensity import ClipIntensityd, RandGaussianBrightnessd
 from seat_components.data.loader import training_loader
+from seat_components.data.phantom import phantom, write_phantom
 from seat_components.data.replay import EpochSampler, ReplayableDataset
+from seat_components.data.scans import inference_datalist
 from seat_components.data.spacing import SafeSpacingd
 
 __all__ = [
@@ -17,7 +20,11 @@ __all__ = [
     "RandGaussianBrightnessd",
     "ReplayableDataset",
     "SafeSpacingd",
+    "check_cases",
     "fold_datalist",
+    "inference_datalist",
+    "phantom",
     "read_dataset",
     "training_loader",
+    "write_phantom",
 ]

@@ -60,7 +60,5 @@ def fold_datalist(
 def _require_files(paths: list[str], source: Path) -> None:
     missing = [path for path in paths if not Path(path).is_file()]
     if missing:
-        names = "\n  ".join(missing)
-        refuse(
-            f"{source} lists {len(missing)} file(s) that do not exist; restore them or list the case no more:\n  {names}"
-        )
+        rule = f"{source} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
+        refuse("\n  ".join([rule, *missing]))

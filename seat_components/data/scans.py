@@ -1,0 +1,76 @@
+"""Which scans an inference run segments: an MSD folder's test list, or any folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seat_components.data.index import case_name, is_litter, read_dataset
+from seat_components.refusals import refuse
+
+FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+_DICOM_MARK = b"DICM"  # stands at byte 128 of every DICOM file (PS3.10, section 7.1)
+
+
+def inference_datalist(dataset_dir: str | Path) -> list[dict[str, str]]:
+    """The scans of ``dataset_dir``, sorted by name unless a dataset.json lists them under "test".
+
+    Otherwise they are the files of the folder (not of its subfolders) in NIfTI, NRRD or MetaImage format, and
+    its subfolders that hold a DICOM series. Hidden files are passed over.
+
+    Returns:
+        ``{"image": path}`` per scan.
+
+    Raises:
+        RefusalError: if the folder or a listed file is missing, if there is no scan, or if two scans have one
+            name, so that the second mask would overwrite the first.
+    """
+    folder = Path(dataset_dir)
+    if not folder.is_dir():
+        refuse(f"{folder} is not a folder. dataset_dir must be an MSD task folder or a folder of scans.")
+    scans = _listed(folder) or _found(folder)
+    if not scans:
+        refuse(
+            f'{folder} holds no scan: neither a dataset.json with a list "test", nor files ending in '
+            f"{', '.join(FORMATS)}, nor a subfolder with a DICOM series."
+        )
+    _refuse_shared_names(scans)
+    return [{"image": str(scan)} for scan in scans]
+
+
+def _listed(folder: Path) -> list[Path]:
+    if not (folder / "dataset.json").is_file():
+        return []
+    index = read_dataset(folder)
+    scans = [Path(path) for path in index.test]
+    if missing := [str(scan) for scan in scans if not scan.exists()]:
+        refuse("\n  ".join([f'{index.file} lists {len(missing)} scan(s) under "test" that do not exist:', *missing]))
+    return scans
+
+
+def _found(folder: Path) -> list[Path]:
+    entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry))
+    return [entry for entry in entries if _is_image(entry) or _is_dicom_series(entry)]
+
+
+def _is_image(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith(FORMATS)
+
+
+def _is_dicom_series(path: Path) -> bool:
+    return path.is_dir() and any(_is_dicom(file) for file in path.iterdir() if file.is_file() and not is_litter(file))
+
+
+def _is_dicom(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(132)[128:] == _DICOM_MARK
+
+
+def _refuse_shared_names(scans: list[Path]) -> None:
+    by_name: dict[str, Path] = {}
+    for scan in scans:
+        name = scan.name if scan.is_dir() else case_name(scan)
+        if name in by_name:
+            refuse(
+                f"{by_name[name]} and {scan} would both write {name}.nii.gz. Rename one, or put them into two folders."
+            )
+        by_name[name] = scan
