@@ -86,7 +86,10 @@ class CropAroundCentreOfMassd(MapTransform):
         starts = self._starts(torch.as_tensor(result[self.label_key]))
         crop = SpatialCrop(roi_start=starts, roi_end=[start + n for start, n in zip(starts, self.size, strict=True)])
         for key in self.key_iterator(result):
-            result[key] = self._padded(crop(result[key]))
+            patch = crop(result[key])
+            if tuple(patch.shape[1:]) != self.size:
+                patch = self._padded(patch, 0 if key == self.label_key else _darkest(patch))
+            result[key] = patch
         return result
 
     def _starts(self, label: Tensor) -> list[int]:
@@ -98,14 +101,16 @@ class CropAroundCentreOfMassd(MapTransform):
             for at, size, n in zip(centre, self.size, label.shape[1:], strict=True)
         ]
 
-    def _padded(self, volume: Tensor) -> Tensor:
-        if tuple(volume.shape[1:]) == self.size:
-            return volume
+    def _padded(self, volume: Tensor, value: Tensor | int) -> Tensor:
         pad = SpatialPad(self.size)
         filled = torch.as_tensor(pad(torch.ones_like(volume[:1]))).bool()
-        darkest = torch.as_tensor(volume).flatten(1).amin(dim=1).reshape(-1, *([1] * len(self.size)))
         padded: Tensor = pad(volume)
-        return torch.where(filled, padded, darkest)
+        return torch.where(filled, padded, value)
+
+
+def _darkest(volume: Tensor) -> Tensor:
+    """The minimum of each channel, (C, 1, …)."""
+    return torch.as_tensor(volume).flatten(1).amin(dim=1).reshape(-1, *([1] * (volume.ndim - 1)))
 
 
 def _inside(start: int, size: int, length: int) -> int:

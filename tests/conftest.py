@@ -1,0 +1,31 @@
+"""Fixtures that several rooms' tests share: the real dataset where it is at hand, and a small phantom."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seat_components.data import write_phantom
+from seat_components.tasks import load_task
+
+_BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_task04() -> Path:
+    """The folder of the real Task04_Hippocampus; skips where it is absent."""
+    data = Path(os.environ.get("SEAT_TEST_DATA", _BESIDE_CHECKOUT))
+    folder = data / "Task04_Hippocampus"
+    if not (folder / "dataset.json").is_file():
+        pytest.skip(f"needs the real Task04_Hippocampus in {data}: set SEAT_TEST_DATA to its parent folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def task04_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A phantom of Task04 with four training and two validation cases; do not write to it."""
+    folder = tmp_path_factory.mktemp("phantom") / "Task04_Hippocampus"
+    write_phantom(load_task("Task04_Hippocampus"), folder, cases=(4, 2))
+    return folder

@@ -1,0 +1,68 @@
+"""Scans for inference: the test list first, else what lies in the folder; never two masks of one name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seat_components.data import inference_datalist
+from seat_components.refusals import RefusalError
+
+
+def touch(*files: Path) -> None:
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+def found(folder: Path) -> list[str]:
+    return [str(Path(item["image"]).relative_to(folder)) for item in inference_datalist(folder)]
+
+
+def dicom(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(bytes(128) + b"DICM")
+
+
+def test_the_test_list_comes_first(task04_phantom: Path) -> None:
+    assert found(task04_phantom) == [f"imagesTs/hippocampus_phantom{n}.nii.gz" for n in (1, 2)]
+
+
+def test_any_folder_of_images(tmp_path: Path) -> None:
+    touch(*(tmp_path / name for name in ("d.nii", "c.nii.gz", "b.nrrd", "a.mha", "e.mhd", "e.raw", "notes.txt")))
+    touch(tmp_path / "._c.nii.gz", tmp_path / ".hidden.nii", tmp_path / "papers" / "x.pdf")
+    dicom(tmp_path / "series" / "IM0001")
+    assert found(tmp_path) == ["a.mha", "b.nrrd", "c.nii.gz", "d.nii", "e.mhd", "series"]
+
+
+def test_a_dataset_without_test_list_counts_as_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "a.nii.gz")
+    entry = {"image": "imagesTr/x.nii.gz", "label": "labelsTr/x.nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": [entry], "test": []}))
+    assert found(tmp_path) == ["a.nii.gz"]
+
+
+def test_a_missing_listed_scan_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text(json.dumps({"test": ["./imagesTs/gone.nii.gz"]}))
+    with pytest.raises(RefusalError, match=r"do not exist:\n  .*gone\.nii\.gz"):
+        inference_datalist(tmp_path)
+
+
+def test_nothing_to_segment_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "readme.txt", tmp_path / "._a.nii.gz")
+    with pytest.raises(RefusalError, match="holds no scan"):
+        inference_datalist(tmp_path)
+    with pytest.raises(RefusalError, match="is not a folder"):
+        inference_datalist(tmp_path / "nowhere")
+
+
+def test_two_scans_of_one_name_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path / "a.nii.gz", tmp_path / "a.nrrd")
+    with pytest.raises(RefusalError, match=r"both write a\.nii\.gz"):
+        inference_datalist(tmp_path)
+    (tmp_path / "a.nrrd").unlink()
+    dicom(tmp_path / "a" / "1.dcm")
+    with pytest.raises(RefusalError, match=r"both write a\.nii\.gz"):
+        inference_datalist(tmp_path)
