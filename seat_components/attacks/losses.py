@@ -1,0 +1,125 @@
+"""Losses that attacks raise: (logits, label) → one value per sample, and the table of their names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Logits (B, K, *spatial), label (B, 1, *spatial) int64 → loss (B,), to be maximised."""
+
+
+def sample_mean(voxels: Tensor) -> Tensor:
+    """Mean over all axes but the first: (B, …) → (B,)."""
+    return voxels.flatten(1).mean(dim=1)
+
+
+def voxel_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy of each voxel, (B, *spatial)."""
+    return F.cross_entropy(logits, label.squeeze(1), reduction="none")
+
+
+def is_correct(logits: Tensor, label: Tensor) -> Tensor:
+    """Whether each voxel's class is predicted, bool (B, *spatial); without gradient."""
+    return logits.detach().argmax(dim=1) == label.squeeze(1)
+
+
+def voxel_margin(logits: Tensor, label: Tensor) -> Tensor:
+    """max_{j≠y} z_j − z_y of each voxel, (B, 1, *spatial): positive where the prediction is wrong."""
+    rival = logits.scatter(1, label, -torch.inf).amax(dim=1, keepdim=True)
+    return rival - logits.gather(1, label)
+
+
+def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean cross-entropy over voxels."""
+    return sample_mean(voxel_cross_entropy(logits, label))
+
+
+def margin(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean over voxels of max_{j≠y} z_j − z_y: the negative of the mean voxel margin of SEAT's Eq. 2."""
+    return sample_mean(voxel_margin(logits, label))
+
+
+def dlr(logits: Tensor, label: Tensor) -> Tensor:
+    """Difference-of-logits ratio −(z_y − max_{j≠y} z_j) / (z_π1 − z_π3), mean over voxels.
+
+    Source: Croce & Hein, ICML 2020, Eq. 6; π sorts a voxel's logits in descending order.
+
+    Raises:
+        ValueError: if there are fewer than 3 classes, as the ratio is then undefined.
+    """
+    if logits.shape[1] < 3:
+        raise ValueError(
+            f"loss 'dlr' needs at least 3 classes, but the logits have {logits.shape[1]}: take loss 'margin' instead"
+        )
+    top = logits.topk(3, dim=1).values
+    spread = (top[:, :1] - top[:, 2:]).clamp_min(1e-6)
+    return sample_mean(voxel_margin(logits, label) / spread)
+
+
+def _masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Cross-entropy where the voxel is still correct, log K elsewhere; (B, *spatial).
+
+    log K is the highest cross-entropy that a correct voxel can have. As a constant it brings no gradient, so that the
+    gradient is that of the published loss; but the value does not fall when a voxel is won, and iterates compare.
+    """
+    highest = math.log(logits.shape[1])
+    return voxel_cross_entropy(logits, label).where(is_correct(logits, label), highest)
+
+
+def masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean over voxels of the cross-entropy of those still correct; a wrong voxel counts log K, without gradient.
+
+    Source: Croce, Singh & Hein, ECCV 2024 (SEA), Mask-CE.
+    """
+    return sample_mean(_masked_cross_entropy(logits, label))
+
+
+def balanced_masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """``masked_cross_entropy`` as a mean over the classes present in a sample's label, not over its voxels.
+
+    Source: Croce, Singh & Hein, ECCV 2024 (SEA), Mask-CE-Balanced.
+    """
+    voxels, classes = _masked_cross_entropy(logits, label).flatten(1), label.flatten(1)
+    empty = voxels.new_zeros(len(voxels), logits.shape[1])
+    sizes = empty.scatter_add(1, classes, torch.ones_like(voxels))
+    return (empty.scatter_add(1, classes, voxels) / sizes.clamp_min(1)).sum(dim=1) / (sizes > 0).sum(dim=1)
+
+
+def jensen_shannon(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean Jensen–Shannon divergence between the softmax p and the one-hot label e_y.
+
+    With p_y the true class's probability it is log 2 + ½(p_y log p_y − (1 + p_y) log(1 + p_y)), from 0 to log 2.
+
+    Source: Croce, Singh & Hein, ECCV 2024 (SEA), JS.
+    """
+    log_true = logits.log_softmax(dim=1).gather(1, label)
+    true = log_true.exp()
+    return sample_mean(math.log(2) + 0.5 * (true * log_true - (1 + true) * true.log1p()))
+
+
+LOSSES: Mapping[str, Loss] = {
+    "ce": cross_entropy,
+    "dlr": dlr,
+    "margin": margin,
+    "mask-ce": masked_cross_entropy,
+    "mask-ce-balanced": balanced_masked_cross_entropy,
+    "js": jensen_shannon,
+}
+
+
+def loss_function(loss: str | Loss) -> Loss:
+    """The loss of that name, or a callable as it is.
+
+    Raises:
+        ValueError: if there is no loss of that name.
+    """
+    if callable(loss):
+        return loss
+    if loss not in LOSSES:
+        raise ValueError(f"there is no loss '{loss}': take one of {', '.join(LOSSES)}, or a callable")
+    return LOSSES[loss]

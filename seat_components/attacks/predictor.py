@@ -1,0 +1,59 @@
+"""The predictor under attack: its mode is put back as found, and its passes are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+Predictor = Callable[[Tensor], Tensor]
+"""Image (B, C, *spatial) → logits (B, K, *spatial): an ``nn.Module`` or any callable."""
+
+
+class CountingPredictor:
+    """A predictor that counts what an attack costs, in passes of one sample.
+
+    A backward pass is counted where the gradient reaches the logits, so nothing has to be reported by the attack.
+
+    Args:
+        predictor: image (B, C, *spatial) → logits (B, K, *spatial).
+
+    Attributes:
+        forwards: forward passes so far; a batch of B counts B.
+        backwards: backward passes so far; a batch of B counts B.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+        self.forwards = 0
+        self.backwards = 0
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """The predictor's logits, (B, K, *spatial)."""
+        self.forwards += len(image)
+        logits = self.predictor(image)
+        if logits.requires_grad:
+            logits.register_hook(self._count_backward)
+        return logits
+
+    def _count_backward(self, gradient: Tensor) -> None:
+        self.backwards += len(gradient)
+
+
+@contextmanager
+def evaluating(predictor: Predictor) -> Iterator[None]:
+    """Set an ``nn.Module`` (also inside a ``CountingPredictor``) to evaluation mode; put each submodule's mode back.
+
+    The mode of any other callable is its caller's business.
+    """
+    while isinstance(predictor, CountingPredictor):
+        predictor = predictor.predictor
+    modes = [(part, part.training) for part in predictor.modules()] if isinstance(predictor, nn.Module) else []
+    try:
+        for part, _ in modes:
+            part.training = False
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
