@@ -12,8 +12,10 @@ from scipy.ndimage import gaussian_filter
 Volume = NDArray[np.float64]
 
 _ORGAN_RADIUS = (0.34, 0.44)  # half axes as shares of the volume's; the organ fills a few per cent, as real ones do
-_STEP = 0.9  # contrast between neighbouring parts, in standard deviations of the task's intensity
-_NOISE = 0.45  # of one voxel, same unit: parts are told apart by neighbourhoods, not by single voxels
+# Contrasts: a network sees intensities from about -2.75 to 2.75, so that ε = 8/255 of that range is 0.17.
+HALF_WINDOW = 2.75
+_STEP = 0.9  # between neighbouring parts
+_NOISE = 0.45  # of one voxel: parts are told apart by neighbourhoods, not by single voxels
 _BIAS = 0.25
 
 
@@ -23,7 +25,7 @@ class Anatomy:
 
     Attributes:
         label: (H, W, D) class of each voxel.
-        contrast: (C, H, W, D) intensities in standard deviations around the task's mean.
+        contrast: (C, H, W, D) intensities around 0, nearly all within ±``HALF_WINDOW``.
         air, bone: (H, W, D) masks of the darkest and the brightest voxels, which span the intensity range.
     """
 
@@ -37,9 +39,9 @@ def draw_anatomy(shape: Sequence[int], classes: int, channels: int, random: np.r
     """A random phantom of ``shape`` (H, W, D).
 
     The organ is a wobbly ellipsoid near the centre, parted along its long axis, one part for each of the
-    ``classes`` − 1 labels. Each part differs from the body and from its neighbours in mean intensity by about the
+    ``classes`` − 1 labels. Each part differs from the body and from its neighbours in mean intensity by twice the
     noise of one voxel, so that a network must average over neighbourhoods to tell them apart; ε_b at 8/255 is
-    about a fifth of that difference.
+    about a fifth of that difference: the parts can be learned, and a network can be fooled about them.
     """
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
     centre = random.uniform(-0.2, 0.2, size=(3, 1, 1, 1))
@@ -62,7 +64,7 @@ def draw_anatomy(shape: Sequence[int], classes: int, channels: int, random: np.r
 
 
 def _channel(label: NDArray[np.uint8], classes: int, sign: int, random: np.random.Generator) -> Volume:
-    means = sign * _STEP * np.array([-0.5, 0.5, 1.5, 2.5])[:classes]
+    means = sign * _STEP * (np.arange(classes) - (classes - 1) / 2)
     texture = _BIAS * _smooth(label.shape, 10, random) + _NOISE * random.standard_normal(label.shape)
     structure: Volume = gaussian_filter(means[label], 0.6)
     return structure + texture

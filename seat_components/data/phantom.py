@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from seat_components.data.anatomy import draw_anatomy
+from seat_components.data.anatomy import HALF_WINDOW, draw_anatomy
 from seat_components.refusals import refuse
 from seat_components.tasks import Task, fold_cases, load_task
 
@@ -41,7 +41,7 @@ def write_phantom(task: Task, out: str | Path, cases: tuple[int, int] = (12, 4),
     """Write a small MSD folder: dataset.json, imagesTr, labelsTr, and imagesTs with two scans.
 
     The volumes have the task's channels, labels and spacing, and its intensity scale (Hounsfield units, or an
-    arbitrary one for MRI) such that its published normalisation fits. The cases are named as in fold 0, so
+    arbitrary one for MRI) such that the published clipping window fits. The cases are named as in fold 0, so
     that fold lists apply. Files are the same to the byte for the same arguments.
 
     Args:
@@ -85,9 +85,9 @@ def _volume(
     shape = tuple(int(n) for n in typical + random.integers(-_WOBBLE, _WOBBLE, size=3, endpoint=True))
     anatomy = draw_anatomy(shape, len(task.labels), len(task.modalities), random)
     channels = []
-    for contrast, mean, std in zip(anatomy.contrast, task.mean, task.std, strict=True):
+    for contrast, low, high in zip(anatomy.contrast, task.p0_5, task.p99_5, strict=True):
         dark, bright = (_AIR_HU, _BONE_HU) if task.is_ct else (0.0, 1.0)
-        channel = mean + std * contrast
+        channel = (low + high) / 2 + (high - low) / 2 * contrast / HALF_WINDOW
         channel[anatomy.air] = dark
         channel[anatomy.bone] = bright
         channels.append(np.clip(channel, dark, bright))

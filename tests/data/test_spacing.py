@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
 import pytest
 import torch
 from data_volumes import volume
 from monai.data import MetaTensor
-from monai.transforms import Compose, Invertd, Orientationd
+from monai.transforms import Compose, EnsureChannelFirstd, Invertd, LoadImaged, Orientationd
 
-from seat_components.data import SafeSpacingd
+from seat_components.data import SafeSpacingd, fold_datalist
 
 ISOTROPIC = ((0.9, 1.3, 1.1), (1.0, 1.0, 1.0))
 THICK_SLICES = ((0.7, 0.7, 4.0), (0.8, 0.8, 1.25))
@@ -98,3 +102,17 @@ def test_other_entries_that_begin_with_the_key_are_left_alone() -> None:
     data = {**sample((1, 6, 5, 4)), "image_path": "scan.nii.gz", "image_meta_dict": {"a": 1}}
     result = SafeSpacingd("image", (2.0, 1.0, 1.0))(data)
     assert (result["image_path"], result["image_meta_dict"]) == ("scan.nii.gz", {"a": 1})
+
+
+def test_real_volumes_keep_their_voxels_and_the_order_of_their_axes(real_task04: Path) -> None:
+    transform = Compose(
+        [
+            LoadImaged("image"),
+            EnsureChannelFirstd("image"),
+            Orientationd("image", axcodes="RAS", labels=None),
+            SafeSpacingd("image", (1.0, 1.0, 1.0)),
+        ]
+    )
+    for case in fold_datalist(real_task04, "Task04_Hippocampus", section="validation")[:5]:
+        stored = nib.load(case["image"]).get_fdata(dtype=np.float32)
+        assert np.array_equal(transform({"image": case["image"]})["image"][0].numpy(), stored)
