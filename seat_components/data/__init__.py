@@ -6,6 +6,7 @@ from seat_components.data.datalist import fold_datalist
 from seat_components.data.index import DatasetIndex, read_dataset
 from seat_components.data.intensity import ClipIntensityd, RandGaussianBrightnessd
 from seat_components.data.loader import training_loader
+from seat_components.data.padding import PadDarkestd
 from seat_components.data.phantom import phantom, write_phantom
 from seat_components.data.replay import EpochSampler, ReplayableDataset
 from seat_components.data.scans import inference_datalist
@@ -17,6 +18,7 @@ __all__ = [
     "CropLongVolumed",
     "DatasetIndex",
     "EpochSampler",
+    "PadDarkestd",
     "RandGaussianBrightnessd",
     "ReplayableDataset",
     "SafeSpacingd",

@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, SpatialCrop, SpatialPad
+from monai.transforms import MapTransform, SpatialCrop
 from torch import Tensor
+
+from seat_components.data.padding import PadDarkestd
 
 
 class CropLongVolumed(MapTransform):
@@ -57,13 +59,12 @@ class CropAroundCentreOfMassd(MapTransform):
     """Cut out a patch centred on the foreground's centre of mass.
 
     The patch is moved inside where it would reach over the volume's border. Where the volume is smaller than
-    the patch it is padded: labels with background, images with each channel's own minimum, which leaves
-    the intensity range, and so the attack's budget, as it is. Without foreground the volume's centre is taken.
+    the patch it is padded as ``PadDarkestd`` does. Without foreground the volume's centre is taken.
 
     Args:
         keys: the entries to cut, tensors of shape (C, *spatial).
-        label_key: the entry whose non-zero voxels are the foreground.
         size: voxels of the patch along each axis.
+        label_key: the entry whose non-zero voxels are the foreground.
         allow_missing_keys: pass over keys that a sample lacks.
 
     Source: the evaluation of SEAT (MICCAI 2023): one patch per validation case.
@@ -72,13 +73,14 @@ class CropAroundCentreOfMassd(MapTransform):
     def __init__(
         self,
         keys: KeysCollection,
+        size: Sequence[int],
         label_key: str = "label",
-        size: Sequence[int] = (),
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.label_key = label_key
         self.size = tuple(size)
+        self.pad = PadDarkestd(keys, size, label_key, allow_missing_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """``data`` with patches of ``size`` in place of the keys' volumes."""
@@ -86,11 +88,8 @@ class CropAroundCentreOfMassd(MapTransform):
         starts = self._starts(torch.as_tensor(result[self.label_key]))
         crop = SpatialCrop(roi_start=starts, roi_end=[start + n for start, n in zip(starts, self.size, strict=True)])
         for key in self.key_iterator(result):
-            patch = crop(result[key])
-            if tuple(patch.shape[1:]) != self.size:
-                patch = self._padded(patch, 0 if key == self.label_key else _darkest(patch))
-            result[key] = patch
-        return result
+            result[key] = crop(result[key])
+        return self.pad(result)
 
     def _starts(self, label: Tensor) -> list[int]:
         foreground = label.ne(0).any(dim=0).nonzero().to(torch.float64)
@@ -100,17 +99,6 @@ class CropAroundCentreOfMassd(MapTransform):
             _inside(round(at - (size - 1) / 2), size, n)
             for at, size, n in zip(centre, self.size, label.shape[1:], strict=True)
         ]
-
-    def _padded(self, volume: Tensor, value: Tensor | int) -> Tensor:
-        pad = SpatialPad(self.size)
-        filled = torch.as_tensor(pad(torch.ones_like(volume[:1]))).bool()
-        padded: Tensor = pad(volume)
-        return torch.where(filled, padded, value)
-
-
-def _darkest(volume: Tensor) -> Tensor:
-    """The minimum of each channel, (C, 1, …)."""
-    return torch.as_tensor(volume).flatten(1).amin(dim=1).reshape(-1, *([1] * (volume.ndim - 1)))
 
 
 def _inside(start: int, size: int, length: int) -> int:
