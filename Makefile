@@ -1,0 +1,49 @@
+# `make` lists the targets. Everything that is made or run goes to .venv/ and runs/, which git ignores.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN_PYTHON := $(abspath $(BIN)/python)
+TASK ?= Task04_Hippocampus
+BUNDLE := $(abspath bundles/msd_task04_hippocampus)
+# What `make run` trains: DATA=<MSD task folder> for real data, phantoms otherwise.
+DATA ?=
+RUN_DIR := $(abspath runs/main)
+
+.DEFAULT_GOAL := help
+.PHONY: help env run test lint bench data bundles clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+env: $(READY)  ## make the environment in .venv
+
+$(READY): setup.cfg constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,export,dev]'
+	touch $@
+
+run: $(READY)  ## train Task04 with SEAT, evaluate, attack, report (DATA=<MSD task folder> for real data)
+	$(BIN)/python -m seat_components demo --bundle $(BUNDLE) --out $(RUN_DIR) $(if $(DATA),--data $(abspath $(DATA)))
+
+test: $(READY)  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## measure the network against its stock form; writes docs/benchmarks.md
+	$(BIN)/python -m seat_components.networks.benchmark --out docs/benchmarks.md
+
+data: $(READY)  ## download an MSD task with MONAI (TASK=Task04_Hippocampus) to runs/data
+	mkdir -p runs/data
+	$(BIN)/python -c "from monai.apps import DecathlonDataset as D; D('runs/data', '$(TASK)', 'training', download=True, cache_rate=0.0)"
+
+bundles: $(READY)  ## render the bundles from the template and the task table
+	$(BIN)/python -m seat_components bundles
+
+clean:  ## remove the environment and all runs
+	rm -rf $(VENV) runs

@@ -1,0 +1,82 @@
+"""``python -m seat_components``: phantoms, bundles, reports, and the demonstration run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seat_components.refusals import RefusalError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. A refusal is one message, without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        command: str = options.command
+        COMMANDS[command](options)
+    except RefusalError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _phantom(options: argparse.Namespace) -> None:
+    from seat_components.data import phantom
+
+    folder = phantom(options.task, options.out, (options.training, options.validation), options.seed)
+    print(f"Wrote {options.training + options.validation} phantom cases of {options.task} to {folder}.")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from seat_components.reporting import write_report
+
+    print(write_report(options.runs, options.out))
+
+
+def _bundles(options: argparse.Namespace) -> None:
+    from seat_components.bundles.render import write_bundle
+
+    for task in options.tasks:
+        print(write_bundle(task, options.out))
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from seat_components.demo import run_demo
+
+    run_demo(options.bundle, options.out, options.data, options.epochs)
+
+
+COMMANDS = {"phantom": _phantom, "report": _report, "bundles": _bundles, "demo": _demo}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m seat_components", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    phantom = commands.add_parser("phantom", help="write a small MSD folder of phantoms that a network can learn")
+    phantom.add_argument("--task", required=True, help="for example Task04_Hippocampus")
+    phantom.add_argument("--out", required=True, type=Path, help="a new folder")
+    phantom.add_argument("--training", type=int, default=12, help="training cases (%(default)s)")
+    phantom.add_argument("--validation", type=int, default=4, help="validation cases (%(default)s)")
+    phantom.add_argument("--seed", type=int, default=0)
+
+    report = commands.add_parser("report", help="write report.html from the records of runs")
+    report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="an output_dir of a bundle")
+    report.add_argument("--out", type=Path, help="folder of the report (the first RUN)")
+
+    bundles = commands.add_parser("bundles", help="render bundles from the template and the task table")
+    bundles.add_argument("--tasks", nargs="+", default=["Task04_Hippocampus"], help="%(default)s")
+    bundles.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+
+    demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
+    demo.add_argument("--bundle", required=True, type=Path)
+    demo.add_argument("--out", required=True, type=Path)
+    demo.add_argument("--data", type=Path, help="an MSD task folder (phantoms)")
+    demo.add_argument("--epochs", type=int, default=12, help="%(default)s")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
