@@ -2,6 +2,7 @@
 
 from seat_components.attacks.apgd import SEA_RADII, apgd
 from seat_components.attacks.cospgd import cospgd
+from seat_components.attacks.fab import fab
 from seat_components.attacks.losses import LOSSES, Loss, loss_function
 from seat_components.attacks.pgd import pgd
 from seat_components.attacks.predictor import CountingPredictor, Predictor
@@ -19,6 +20,7 @@ __all__ = [
     "Predictor",
     "apgd",
     "cospgd",
+    "fab",
     "loss_function",
     "pgd",
     "random_noise",

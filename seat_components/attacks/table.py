@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seat_components.attacks.apgd import apgd
 from seat_components.attacks.cospgd import cospgd
+from seat_components.attacks.fab import fab
 from seat_components.attacks.pgd import pgd
 from seat_components.attacks.random_noise import random_noise
 from seat_components.attacks.segpgd import segpgd
@@ -26,5 +27,6 @@ ATTACKS: Mapping[str, Callable[..., Tensor]] = {
     # These two climb a loss of their own; of their iterates the one with the most wrong voxels is wanted.
     "segpgd": partial(segpgd, loss="mask-ce"),
     "cospgd": partial(cospgd, loss="mask-ce"),
+    "fab": fab,
     "square": partial(square, loss="ce"),
 }

@@ -1,0 +1,85 @@
+"""Every attack reaches the best possible result on a linear voxel classifier, in any rank and batch size."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from linear_voxels import LinearVoxels
+
+from seat_components.attacks import ATTACKS, LOSSES, SEA_RADII, apgd, fab, pgd, square
+from seat_components.budget import IntensityBudget
+
+EPS = 0.05
+GRADIENT_ATTACKS = {
+    **{name: attack for name, attack in ATTACKS.items() if name not in ("random", "fab", "square")},
+    "pgd-momentum": partial(pgd, momentum=0.75),
+    "pgd-margin": partial(pgd, loss="margin"),
+    "apgd-sea": partial(apgd, radii=SEA_RADII),
+}
+each_rank = pytest.mark.parametrize("rank", [1, 2, 3])
+each_batch = pytest.mark.parametrize("batch", [1, 3, 8])
+
+
+@each_rank
+@each_batch
+@pytest.mark.parametrize("attack", [pgd, apgd, partial(apgd, radii=SEA_RADII), partial(pgd, momentum=0.75)])
+@pytest.mark.parametrize("loss", ["ce", "margin"])
+def test_reaches_the_highest_loss(attack: Any, loss: str, rank: int, batch: int) -> None:
+    problem = LinearVoxels.draw(rank, batch)
+    adversarial = attack(problem, problem.image, problem.label, eps=EPS, loss=loss)
+    reached = LOSSES[loss](problem(adversarial), problem.label)
+    clean = LOSSES[loss](problem(problem.image), problem.label)
+    best = problem.best_loss(LOSSES[loss], EPS)
+    assert ((best - reached) <= 0.01 * (best - clean)).all()
+
+
+@each_rank
+@each_batch
+@pytest.mark.parametrize("name", GRADIENT_ATTACKS)
+def test_reaches_the_highest_number_of_wrong_voxels(name: str, rank: int, batch: int) -> None:
+    problem = LinearVoxels.draw(rank, batch, classes=3)
+    adversarial = GRADIENT_ATTACKS[name](problem, problem.image, problem.label, eps=EPS)
+    wrong, best = problem.wrong_voxels(problem(adversarial)), problem.wrong_voxels(problem.best_logits(EPS))
+    assert (best > problem.wrong_voxels(problem(problem.image))).all(), "the example must have something to win"
+    assert (wrong >= 0.99 * best).all()
+
+
+@each_rank
+@each_batch
+def test_fab_finds_the_distance_to_the_boundary(rank: int, batch: int) -> None:
+    problem = LinearVoxels.draw(rank, batch)
+    adversarial = fab(problem, problem.image, problem.label, eps=1.0)
+    closed_form = problem.boundary_distance()
+    found = torch.tensor([distance_of(problem, adversarial, i) for i in range(batch)])
+    assert (LOSSES["margin"](problem(adversarial), problem.label) >= 0).all()
+    assert ((found >= 0.999 * closed_form) & (found <= 1.05 * closed_form)).all()
+
+
+def distance_of(problem: LinearVoxels, adversarial: torch.Tensor, sample: int) -> float:
+    one = slice(sample, sample + 1)
+    return IntensityBudget.of(problem.image[one], 1.0).linf_over_budget(adversarial[one], problem.image[one])
+
+
+def test_fab_brings_what_it_finds_inside_a_smaller_budget() -> None:
+    problem = LinearVoxels.draw(2, 3)
+    clean = LOSSES["margin"](problem(problem.image), problem.label)
+    for eps in (0.01, 0.05):
+        adversarial = fab(problem, problem.image, problem.label, eps=eps)
+        reached, best = LOSSES["margin"](problem(adversarial), problem.label), problem.best_loss(LOSSES["margin"], eps)
+        assert (reached - clean >= 0.9 * (best - clean)).all()
+
+
+@each_rank
+def test_square_search_comes_near_the_highest_loss(rank: int) -> None:
+    problem = LinearVoxels.draw(rank, 2)
+    generator = torch.Generator().manual_seed(0)
+    adversarial = square(problem, problem.image, problem.label, eps=EPS, steps=1000, loss="margin", generator=generator)
+    clean, reached, best = (
+        LOSSES["margin"](problem(problem.image), problem.label),
+        LOSSES["margin"](problem(adversarial), problem.label),
+        problem.best_loss(LOSSES["margin"], EPS),
+    )
+    assert (reached - clean >= 0.6 * (best - clean)).all()
