@@ -1,5 +1,16 @@
 """Robust evaluation: one Dice rule, attack protocols, and records that survive a kill."""
 
+from seat_components.evaluation.attack_update import AttackUpdate
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, ForegroundDice, dice_per_class
+from seat_components.evaluation.metrics import MetricsRecord
+from seat_components.evaluation.protocols import PROTOCOLS, AttackSetting
 
-__all__ = ["ABSENT_CLASS_RULE", "ForegroundDice", "dice_per_class"]
+__all__ = [
+    "ABSENT_CLASS_RULE",
+    "PROTOCOLS",
+    "AttackSetting",
+    "AttackUpdate",
+    "ForegroundDice",
+    "MetricsRecord",
+    "dice_per_class",
+]
