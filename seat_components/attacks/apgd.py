@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import torch
 from torch import Tensor
@@ -137,5 +137,5 @@ def split_steps(steps: int, radii: Sequence[tuple[float, float]]) -> list[tuple[
         )
     # What rounding leaves over goes to the last stage, whose iterates are the only ones inside ε_b.
     ends = [math.floor(done * steps + 1e-9) for done in accumulate(shares[:-1])] + [steps]
-    counts = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+    counts = [end - start for start, end in pairwise([0, *ends])]
     return [(radius, count) for (radius, _), count in zip(radii, counts, strict=True) if count]

@@ -78,14 +78,16 @@ def fab(
 
 def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
     """(1 − α)(x_i + η·δ_i) + α(x + η·δ), δ_i and δ being the steps onto the hyperplane from iterate and clean image."""
-    image, budget = victim.image, victim.budget
+    budget = victim.budget
+    # Sums over a volume need the precision of the value, also where the image has less.
+    image, point, gradient = (part.to(value.dtype) for part in (victim.image, point, gradient))
     value_at_image = value + (gradient * (image - point)).flatten(1).sum(dim=1)
     step, length = step_to_plane(point, gradient, -value, budget)
     clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, budget)
     alpha = (length / (length + clean_length)).nan_to_num(nan=0.0).clamp_max(ALPHA_MAX)
     weight = per_sample(alpha, image)
     moved = (1 - weight) * (point + OVERSHOOT * step) + weight * (image + OVERSHOOT * clean_step)
-    return torch.clamp(moved, budget.lo, budget.hi)
+    return torch.clamp(moved.to(victim.image.dtype), budget.lo, budget.hi)
 
 
 def offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) -> Tensor:

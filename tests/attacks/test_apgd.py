@@ -1,0 +1,79 @@
+"""APGD's checkpoints and stages against hand-worked lists, and its step halving."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from seat_components.attacks import SEA_RADII, apgd
+from seat_components.attacks.apgd import checkpoint_steps, split_steps
+from seat_components.budget import IntensityBudget
+
+
+def test_checkpoints_are_the_hand_worked_ones() -> None:
+    assert checkpoint_steps(100) == [22, 41, 57, 70, 80, 87, 93, 99]
+    assert checkpoint_steps(20) == [5, 9, 12, 14, 16, 18, 19, 20]
+    assert checkpoint_steps(1) == [1]
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 5, 20, 100, 300])
+def test_stages_share_all_steps_and_end_inside_the_budget(steps: int) -> None:
+    stages = split_steps(steps, SEA_RADII)
+    assert sum(count for _, count in stages) == steps
+    assert stages[-1][0] == 1
+    assert all(count > 0 for _, count in stages)
+
+
+def test_stages_of_the_published_schedule() -> None:
+    assert split_steps(100, SEA_RADII) == [(2.0, 30), (1.5, 30), (1.0, 40)]
+    assert split_steps(20, SEA_RADII) == [(2.0, 6), (1.5, 6), (1.0, 8)]
+
+
+@pytest.mark.parametrize(
+    "radii",
+    [(), ((1.0, 0.5),), ((2.0, 1.0),), ((1.0, 0.5), (2.0, 0.5)), ((0.0, 0.5), (1.0, 0.5)), ((1.0, 1.5), (1.0, -0.5))],
+)
+def test_refuses_a_schedule_that_does_not_end_at_the_budget(radii: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="radii is"):
+        split_steps(20, radii)
+
+
+def test_larger_radii_are_visited_but_not_returned() -> None:
+    image = torch.linspace(-1, 1, 50).reshape(1, 1, 50)
+    budget = IntensityBudget.of(image, 0.1)
+    seen: list[Tensor] = []
+
+    def predictor(inputs: Tensor) -> Tensor:
+        seen.append(((inputs - image).abs() / budget.radius).max().detach())
+        return torch.cat([-inputs, inputs], dim=1)
+
+    label = (image > 0).long()
+    adversarial = apgd(predictor, image, label, eps=0.1, steps=20, radii=SEA_RADII)
+    assert budget.holds(adversarial, image)
+    # A stage of n steps looks at n + 1 images.
+    assert max(seen[:7]) == pytest.approx(2, abs=1e-3)
+    assert max(seen[7:14]) == pytest.approx(1.5, abs=1e-3)
+    assert max(seen[14:]) == pytest.approx(1, abs=1e-3)
+
+
+def test_step_is_halved_where_the_loss_oscillates() -> None:
+    """The best point of −(s − 0.1234·ε)² lies inside the budget: only ever smaller steps come near it."""
+    image = torch.zeros(1, 1, 8)
+    target = torch.tensor([0.12, -0.31, 0.07, 0.45, -0.02, 0.33, -0.2, 0.26]).reshape(1, 1, 8)
+
+    def loss(logits: Tensor, label: Tensor) -> Tensor:
+        return -(logits[:, :1] - target).square().flatten(1).sum(dim=1)
+
+    def predictor(inputs: Tensor) -> Tensor:
+        return torch.cat([inputs, -inputs], dim=1)
+
+    errors = []
+    for steps in (20, 100):
+        adversarial = apgd(
+            predictor, image, image.long(), eps=0.5, bounds=(-1.0, 1.0), steps=steps, loss=loss,
+            generator=torch.Generator().manual_seed(0),
+        )  # fmt: skip
+        errors.append(float((adversarial - target).abs().max()))
+    assert errors[1] < 0.1
+    assert errors[1] < errors[0]

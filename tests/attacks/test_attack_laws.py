@@ -1,0 +1,289 @@
+"""Laws that hold for every attack in the table: budget, randomness, independence of samples, state left as found."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from linear_voxels import SHAPES
+from monai.data import MetaTensor
+from torch import Tensor, nn
+
+from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, cospgd, pgd
+from seat_components.budget import IntensityBudget
+
+EPS = 16 / 255
+STEPS = 6
+each_attack = pytest.mark.parametrize("name", ATTACKS)
+
+
+class SmallNetwork(nn.Module):
+    """Two convolutions over three classes, with parts whose behaviour depends on their mode."""
+
+    def __init__(self, rank: int = 2) -> None:
+        super().__init__()
+        convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1]
+        normalisation = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[rank - 1]
+        self.body = nn.Sequential(
+            convolution(2, 6, 3, padding=1),
+            normalisation(6),
+            nn.Dropout(0.5),
+            nn.SiLU(),
+            convolution(6, 3, 3, padding=1),
+        )
+        generator = torch.Generator().manual_seed(1)
+        for part in self.parameters():
+            part.data = torch.randn(part.shape, generator=generator) * 0.5
+
+    def forward(self, image: Tensor) -> Tensor:
+        logits: Tensor = self.body(image)
+        return logits
+
+
+def example(rank: int = 2, batch: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """An image and the label that ``SmallNetwork`` predicts for it, with a few voxels changed."""
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.randn((batch, 2, *SHAPES[rank]), generator=generator)
+    image[:, 1] *= 100
+    label = torch.randint(0, 3, (batch, 1, *SHAPES[rank]), generator=generator)
+    predicted = SmallNetwork(rank).eval()(image).argmax(dim=1, keepdim=True)
+    return image, torch.where(torch.rand(label.shape, generator=generator) < 0.8, predicted, label)
+
+
+def run(name: str, predictor: Any, image: Tensor, label: Tensor, seed: int = 3, **options: Any) -> Tensor:
+    """The attack of that name with a few steps and a fixed seed."""
+    options = {"eps": EPS, "steps": STEPS, **options}
+    return ATTACKS[name](predictor, image, label, generator=torch.Generator().manual_seed(seed), **options)
+
+
+@each_attack
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("bounds", [None, (-500.0, 500.0)])
+def test_keeps_the_budget_to_the_last_bit(name: str, rank: int, bounds: tuple[float, float] | None) -> None:
+    image, label = example(rank)
+    adversarial = run(name, SmallNetwork(rank), image, label, bounds=bounds)
+    budget = IntensityBudget.of(image, EPS, bounds)
+    assert budget.holds(adversarial, image)
+    assert ((adversarial - image).abs() <= budget.radius).all()
+    assert not torch.equal(adversarial, image)
+
+
+@each_attack
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_keeps_the_budget_in_the_image_type(name: str, dtype: torch.dtype) -> None:
+    image, label = example()
+    image, network = image.to(dtype), SmallNetwork().to(dtype)
+    adversarial = run(name, network, image, label)
+    assert adversarial.dtype == dtype
+    assert IntensityBudget.of(image, EPS).holds(adversarial, image)
+
+
+@each_attack
+def test_budget_zero_gives_the_image_back(name: str) -> None:
+    image, label = example()
+    adversarial = run(name, SmallNetwork(), image, label, eps=0.0)
+    assert torch.equal(adversarial, image)
+    assert adversarial.data_ptr() != image.data_ptr()
+
+
+@each_attack
+def test_constant_channel_stays_as_it_is(name: str) -> None:
+    image, _ = example()
+    image[0, 1] = 3.0
+    network = SmallNetwork().eval()
+    adversarial = run(name, network, image, network(image).argmax(dim=1, keepdim=True))
+    assert adversarial.isfinite().all()
+    assert torch.equal(adversarial[0, 1], image[0, 1])
+    assert not torch.equal(adversarial[0, 0], image[0, 0])
+
+
+@each_attack
+def test_same_seed_same_result_and_only_the_generator_is_used(name: str) -> None:
+    network = SmallNetwork()
+    image, label = example()
+    state = torch.get_rng_state()
+    first, again = (run(name, network, image, label) for _ in range(2))
+    other = run(name, network, image, label, seed=4, restarts=2)
+    assert torch.equal(first, again)
+    assert torch.equal(torch.get_rng_state(), state)
+    if name != "fab":  # FAB's first start is the image itself
+        assert not torch.equal(first, other)
+
+
+@each_attack
+def test_without_a_generator_torch_s_default_is_used(name: str) -> None:
+    image, label = example()
+    results = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        results.append(ATTACKS[name](SmallNetwork(), image, label, eps=EPS, steps=2))
+    assert torch.equal(*results)
+
+
+@each_attack
+def test_a_sample_does_not_depend_on_its_batch_mates(name: str) -> None:
+    image, label = example(batch=3)
+    others, other_label = example(batch=3, seed=5)
+    others[0], other_label[0] = image[0], label[0]
+    adversarial = run(name, SmallNetwork(), image, label, steps=20)
+    among_others = run(name, SmallNetwork(), others, other_label, steps=20)
+    assert torch.equal(adversarial[0], among_others[0])
+
+
+@each_attack
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_works_in_any_gradient_mode_and_returns_a_plain_tensor(name: str, mode: Any) -> None:
+    network = SmallNetwork()
+    image, label = example()
+    usual = run(name, network, image, label)
+    with mode():
+        scan = MetaTensor(image.clone(), meta={"filename_or_obj": "a.nii.gz"})
+        if mode is torch.enable_grad:
+            scan.requires_grad_()
+        enabled = torch.is_grad_enabled()
+        adversarial = run(name, network, scan, MetaTensor(label.clone()))
+        assert torch.is_grad_enabled() == enabled
+    assert type(adversarial) is Tensor
+    assert not adversarial.requires_grad
+    assert torch.equal(adversarial, usual)
+    assert torch.equal(scan.as_tensor(), image)
+    assert scan.grad is None
+
+
+class StopAtCall(SmallNetwork):
+    """A network that fails at its third call."""
+
+    calls = 0
+
+    def forward(self, image: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == 3:
+            raise RuntimeError("out of memory")
+        return super().forward(image)
+
+
+def state_of(network: nn.Module) -> list[Any]:
+    """Mode, flags, gradients and buffers of every part."""
+    return [
+        [part.training for part in network.modules()],
+        [part.requires_grad for part in network.parameters()],
+        [None if part.grad is None else part.grad.tolist() for part in network.parameters()],
+        [part.tolist() for part in network.state_dict().values()],
+    ]
+
+
+@each_attack
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_network_is_left_as_found(name: str, fails: bool, wrapped: bool) -> None:
+    network = StopAtCall() if fails else SmallNetwork()
+    network.train()
+    network.body[1].eval()
+    network.body[0].weight.requires_grad_(False)
+    network.body[0].bias.grad = torch.ones(6)
+    before = state_of(network)
+    image, label = example()
+    predictor = CountingPredictor(network) if wrapped else network
+    if fails:
+        with pytest.raises(RuntimeError, match="out of memory"):
+            run(name, predictor, image, label, restarts=3)
+    else:
+        run(name, predictor, image, label)
+    assert state_of(network) == before
+
+
+@each_attack
+def test_network_runs_in_evaluation_mode_and_a_callable_as_it_is(name: str) -> None:
+    network = SmallNetwork().train()
+    modes: list[bool] = []
+    network.body[0].register_forward_hook(lambda *_: modes.append(network.body[2].training))
+    image, label = example()
+    run(name, network, image, label, restarts=2)
+    assert modes
+    assert not any(modes)
+    modes.clear()
+    run(name, network.forward, image, label, restarts=2)
+    assert modes
+    assert all(modes)
+
+
+class NotFinite:
+    """A predictor whose answer for the first sample is not finite from the third call on."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.network = SmallNetwork().eval()
+
+    def __call__(self, image: Tensor) -> Tensor:
+        self.calls += 1
+        logits: Tensor = self.network(image)
+        if self.calls > 2:
+            logits = logits * torch.tensor([float("nan"), 1.0]).reshape(2, 1, 1, 1)
+        return logits
+
+
+@each_attack
+def test_logits_that_are_not_finite_do_not_poison(name: str) -> None:
+    image, label = example()
+    adversarial = run(name, NotFinite(), image, label, restarts=2)
+    assert adversarial.isfinite().all()
+    assert IntensityBudget.of(image, EPS).holds(adversarial, image)
+    if name != "random":
+        sound = run(name, SmallNetwork(), image, label, restarts=2)
+        assert torch.equal(adversarial[1], sound[1])
+
+
+@each_attack
+def test_more_restarts_are_never_worse(name: str) -> None:
+    network = SmallNetwork().eval()
+    image, label = example(batch=4)
+    if name == "fab":  # keeps the smallest distance, not the highest loss
+        kept = [-distances(run(name, network, image, label, restarts=n, eps=1.0), image) for n in (1, 2, 4)]
+    else:
+        loss = LOSSES[getattr(ATTACKS[name], "keywords", {}).get("loss", "ce")]
+        kept = [loss(network(run(name, network, image, label, restarts=n)), label) for n in (1, 2, 4)]
+    assert (kept[1] >= kept[0]).all()
+    assert (kept[2] >= kept[1]).all()
+
+
+def distances(adversarial: Tensor, image: Tensor) -> Tensor:
+    """max |δ| of each sample as a share of the channel's range, (B,)."""
+    budget = IntensityBudget.of(image, 1.0)
+    return ((adversarial - image).abs() / budget.radius).flatten(1).amax(dim=1)
+
+
+@pytest.mark.parametrize("attack", [pgd, cospgd])
+def test_more_steps_are_never_worse(attack: Any) -> None:
+    network = SmallNetwork().eval()
+    image, label = example(batch=4)
+    losses = []
+    for steps in (1, 3, 10, 20):
+        generator = torch.Generator().manual_seed(0)
+        adversarial = attack(network, image, label, eps=EPS, steps=steps, generator=generator, step_ratio=1.0)
+        losses.append(LOSSES["ce"](network(adversarial), label))
+    for fewer, more in pairwise(losses):
+        assert (more >= fewer).all()
+
+
+@each_attack
+def test_costs_are_what_its_description_says(name: str) -> None:
+    image, label = example(batch=2)
+    predictor = CountingPredictor(SmallNetwork())
+    run(name, predictor, image, label, restarts=2)
+    forwards, backwards = {
+        "random": (2, 0),
+        "square": (2 * STEPS, 0),
+        "fab": (2 * (2 * STEPS + 1) + 3, 2 * STEPS),
+    }.get(name, (2 * (STEPS + 1), 2 * STEPS))
+    assert (predictor.forwards, predictor.backwards) == (2 * forwards, 2 * backwards)
+
+
+@pytest.mark.parametrize("name", [name for name in ATTACKS if name != "random"])
+def test_wins_voxels(name: str) -> None:
+    network = SmallNetwork().eval()
+    image, label = example(batch=4)
+    adversarial = run(name, network, image, label, steps=20, eps=32 / 255)
+    wrong = [(network(x).argmax(dim=1, keepdim=True) != label).float().mean() for x in (image, adversarial)]
+    assert wrong[1] > wrong[0] + 0.02

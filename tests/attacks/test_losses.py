@@ -1,0 +1,130 @@
+"""The losses against values worked out by hand, and what they owe to class numbers and to wrong voxels."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seat_components.attacks import LOSSES, loss_function
+from seat_components.attacks.cospgd import aligned_cross_entropy
+from seat_components.attacks.segpgd import weighted_cross_entropy
+
+
+def example(classes: int = 3) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn((2, classes, 5, 4), generator=generator)
+    return logits, torch.randint(0, classes, (2, 1, 5, 4), generator=generator)
+
+
+def voxel(probabilities: list[float], label: int) -> tuple[Tensor, Tensor]:
+    """One voxel with these class probabilities."""
+    return torch.tensor(probabilities).log().reshape(1, -1, 1), torch.tensor([[[label]]])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_one_value_per_sample_that_does_not_depend_on_the_others(name: str) -> None:
+    logits, label = example()
+    together = LOSSES[name](logits, label)
+    alone = torch.cat([LOSSES[name](logits[i : i + 1], label[i : i + 1]) for i in range(2)])
+    assert together.shape == (2,)
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_classes_may_be_renumbered(name: str) -> None:
+    logits, label = example()
+    order = torch.tensor([2, 0, 1])
+    torch.testing.assert_close(LOSSES[name](logits, label), LOSSES[name](logits[:, order], order.argsort()[label]))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_shift_of_all_logits_changes_nothing(name: str) -> None:
+    logits, label = example()
+    torch.testing.assert_close(LOSSES[name](logits, label), LOSSES[name](logits + 5, label), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_wrong_predictions_have_the_higher_loss(name: str) -> None:
+    logits, label = example()
+    right = 5.0 * F.one_hot(label.squeeze(1), 3).movedim(-1, 1) + 0.1 * logits
+    assert (LOSSES[name](-right, label) > LOSSES[name](right, label)).all()
+
+
+def test_values_of_one_voxel() -> None:
+    logits, label = voxel([0.5, 0.3, 0.2], 0)
+    assert float(LOSSES["ce"](logits, label)) == pytest.approx(-math.log(0.5))
+    assert float(LOSSES["margin"](logits, label)) == pytest.approx(math.log(0.3 / 0.5))
+    assert float(LOSSES["dlr"](logits, label)) == pytest.approx(-math.log(0.5 / 0.3) / math.log(0.5 / 0.2))
+    assert float(LOSSES["mask-ce"](logits, label)) == pytest.approx(-math.log(0.5))
+    mixture = [0.75, 0.15, 0.1]
+    divergence = 0.5 * math.log(1 / mixture[0]) + 0.5 * sum(
+        p * math.log(p / m) for p, m in zip([0.5, 0.3, 0.2], mixture, strict=True)
+    )
+    assert float(LOSSES["js"](logits, label)) == pytest.approx(divergence)
+    assert float(weighted_cross_entropy(logits, label, 0.2)) == pytest.approx(-0.8 * math.log(0.5))
+    cosine = 0.5 / math.sqrt(0.5**2 + 0.3**2 + 0.2**2)
+    assert float(aligned_cross_entropy(logits, label)) == pytest.approx(-cosine * math.log(0.5))
+
+
+def test_values_of_one_wrong_voxel() -> None:
+    logits, label = voxel([0.5, 0.3, 0.2], 2)
+    assert float(LOSSES["margin"](logits, label)) == pytest.approx(math.log(0.5 / 0.2))
+    assert float(LOSSES["dlr"](logits, label)) == pytest.approx(1)
+    assert float(LOSSES["mask-ce"](logits, label)) == pytest.approx(math.log(3))
+    assert float(weighted_cross_entropy(logits, label, 0.2)) == pytest.approx(-0.2 * math.log(0.2))
+
+
+@pytest.mark.parametrize("name", ["mask-ce", "mask-ce-balanced"])
+def test_masked_losses_pull_at_correct_voxels_only(name: str) -> None:
+    logits, label = example()
+    logits.requires_grad_()
+    LOSSES[name](logits, label).sum().backward()
+    wrong = logits.detach().argmax(dim=1, keepdim=True) != label
+    assert logits.grad is not None
+    pulled = (logits.grad != 0).any(dim=1, keepdim=True)
+    assert torch.equal(pulled, ~wrong)
+
+
+def test_masked_loss_is_highest_where_every_voxel_is_wrong() -> None:
+    logits, label = example()
+    all_wrong = logits.scatter(1, label, -50.0)
+    torch.testing.assert_close(LOSSES["mask-ce"](all_wrong, label), torch.full((2,), math.log(3)))
+    assert (LOSSES["mask-ce"](logits, label) < math.log(3)).all()
+
+
+def test_balanced_loss_weighs_classes_not_voxels() -> None:
+    # 9 voxels of class 0 with cross-entropy a, 1 voxel of class 1 with b; class 2 is absent.
+    probabilities = torch.tensor([[0.8, 0.1, 0.1]] * 9 + [[0.2, 0.6, 0.2]]).T[None]
+    label = torch.tensor([0] * 9 + [1])[None, None]
+    expected = (-math.log(0.8) - math.log(0.6)) / 2
+    assert float(LOSSES["mask-ce-balanced"](probabilities.log(), label)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_extreme_logits_give_finite_values_and_gradients(name: str) -> None:
+    logits, label = example()
+    logits = (1e4 * logits).requires_grad_()
+    value = LOSSES[name](logits, label)
+    value.sum().backward()
+    assert value.isfinite().all()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
+def test_dlr_of_two_classes_names_the_alternative() -> None:
+    with pytest.raises(ValueError, match=r"at least 3 classes.*'margin'"):
+        LOSSES["dlr"](*example(classes=2))
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "dlr"])
+def test_the_others_take_two_classes(name: str) -> None:
+    assert LOSSES[name](*example(classes=2)).isfinite().all()
+
+
+def test_a_callable_is_taken_as_it_is() -> None:
+    assert loss_function(LOSSES["js"]) is LOSSES["js"]
+    assert loss_function("js") is LOSSES["js"]
