@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from seat_components.data import write_phantom
@@ -55,11 +56,11 @@ def _phantom(bundle: Path, folder: Path) -> Path:
     return folder
 
 
-def _run(bundle: Path, configs: list[str], overrides: dict[str, object]) -> None:
+def _run(bundle: Path, configs: list[str], overrides: Mapping[str, object]) -> None:
     files = [f"configs/{name}.json" for name in configs]
     arguments = [word for name, value in overrides.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(files), *arguments]
-    logging = ["--logging_file", "configs/logging.conf", "--meta_file", "configs/metadata.json"]
+    logging = ["--logging_file", "configs/logging.conf"]
     status = subprocess.run([*command, *logging], cwd=bundle, check=False).returncode  # noqa: S603 - our own words
     if status != 0:
         refuse(f"'{configs[-1]}' ended with status {status}; the reason stands above.")

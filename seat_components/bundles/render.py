@@ -9,8 +9,9 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from seat_components.bundles.results import eval_metrics, performance
 from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
-from seat_components.tasks import Task, all_tasks, load_task
+from seat_components.tasks import Task, all_tasks, fold_cases, load_task
 
 QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<name>\w+)\}\}"')
 BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")
@@ -18,6 +19,10 @@ BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")
 
 def values_of(task: Task) -> dict[str, Any]:
     """What the template's placeholders stand for."""
+    return {**_config_values(task), **_card_values(task)}
+
+
+def _config_values(task: Task) -> dict[str, Any]:
     return {
         "task": task.name,
         "bundle": task.bundle,
@@ -35,6 +40,30 @@ def values_of(task: Task) -> dict[str, Any]:
         "labelled_padding": padding(True, "@val_patch_size"),
         "padding": padding(False, "@val_patch_size"),
         "augmentation": augmentation(),
+    }
+
+
+def _card_values(task: Task) -> dict[str, Any]:
+    training, validation = fold_cases(task)
+    lowest = min((p - m) / s for p, m, s in zip(task.p0_5, task.mean, task.std, strict=True))
+    highest = max((p - m) / s for p, m, s in zip(task.p99_5, task.mean, task.std, strict=True))
+    return {
+        "target": ", ".join(task.labels[1:]),
+        "modality": "CT" if task.is_ct else "MR",
+        "modality_text": "CT" if task.is_ct else "MRI",
+        "channel_text": ", ".join(f"{channel} {name}" for channel, name in enumerate(task.modalities)),
+        "channel_def": {str(channel): name for channel, name in enumerate(task.modalities)},
+        "label_text": ", ".join(f"{value} {name}" for value, name in enumerate(task.labels)),
+        "input_format": "hounsfield" if task.is_ct else "magnitude",
+        "intensity_text": "Hounsfield units" if task.is_ct else "each volume and channel scaled to [0, 1]",
+        "value_range": [round(lowest, 3), round(highest, 3)],
+        "spacing_text": " × ".join(f"{value:g}" for value in task.spacing),
+        "train_patch_text": " × ".join(map(str, task.train_patch)),
+        "val_patch_text": " × ".join(map(str, task.val_patch)),
+        "training_cases": len(training),
+        "validation_cases": len(validation),
+        "eval_metrics": eval_metrics(task),
+        "performance": performance(task),
     }
 
 

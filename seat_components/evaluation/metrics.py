@@ -93,7 +93,8 @@ class MetricsRecord:
         write_json(self.content(), self.path)
         columns = ["case", "mean_dice", *(f"{name}_{label}" for name in METRICS for label in self.labels)]
         rows = (
-            [row["case"], row["mean_dice"], *(row[n][l] for n in METRICS for l in self.labels)] for row in self.cases
+            [row["case"], row["mean_dice"], *(row[name][label] for name in METRICS for label in self.labels)]
+            for row in self.cases
         )
         write_csv(columns, rows, self.path.with_suffix(".csv"))
 

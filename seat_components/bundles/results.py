@@ -1,0 +1,103 @@
+"""Results of shipped weights: taken from evaluation records only, and rendered into cards and metadata."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from seat_components.refusals import refuse
+from seat_components.tasks import Task
+
+FILE = Path(__file__).parent / "results.json"
+NOT_TRAINED = (
+    "Not trained here yet: this bundle ships no weights. The commands below train it; `evaluate.json` and "
+    "`attack.json` then write its figures."
+)
+
+
+def collect_result(run: Path, method: str, file: str, training: str) -> dict[str, Any]:
+    """The result of one file of weights, from the records in ``run``.
+
+    Args:
+        run: an output folder with ``metrics.json`` and ``robustness.json`` of these weights.
+        method: how they were trained.
+        file: the weights' name in ``models/``.
+        training: the training in words, with its command.
+
+    Raises:
+        RefusalError: if the two records are not of the same weights.
+    """
+    metrics, robustness = (json.loads((run / name).read_text("utf-8")) for name in ("metrics.json", "robustness.json"))
+    if metrics["weights_sha256"] != robustness["weights_sha256"]:
+        refuse(f"metrics.json and robustness.json in {run} are of different weights: evaluate one file only.")
+    return {
+        "file": file,
+        "method": method,
+        "sha256": metrics["weights_sha256"],
+        "training": training,
+        "cases": len(metrics["cases"]),
+        "clean": {"mean_dice": metrics["summary"]["mean_dice"], "dice": metrics["summary"]["dice"]},
+        "attacked_cases": len({row["case"] for row in robustness["cases"]}),
+        "protocol": robustness["protocol"],
+        "attacked": [
+            {"attack": row["attack"], "eps_255": row["eps_255"], "mean_dice": row["mean_dice"]}
+            for row in robustness["summary"]
+        ],
+    }
+
+
+def write_result(task: Task, result: dict[str, Any]) -> None:
+    """Put ``result`` in the place of an earlier one of the same file."""
+    results = json.loads(FILE.read_text("utf-8"))
+    others = [other for other in results.get(task.name, []) if other["file"] != result["file"]]
+    results[task.name] = [*others, result]
+    FILE.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def results_of(task: Task) -> list[dict[str, Any]]:
+    """The results of a task's shipped weights, best known first."""
+    content = json.loads(resources.files(__package__).joinpath("results.json").read_text("utf-8"))
+    results: list[dict[str, Any]] = content.get(task.name, [])
+    return sorted(results, key=lambda result: str(result["file"]))
+
+
+def eval_metrics(task: Task) -> dict[str, float]:
+    """``eval_metrics`` of metadata.json: figures of model.pt."""
+    shipped = [result for result in results_of(task) if result["file"] == "model.pt"]
+    if not shipped:
+        return {}
+    result = shipped[0]
+    figures = {"mean_dice": result["clean"]["mean_dice"]}
+    for row in result["attacked"]:
+        if row["attack"] == "worst":
+            figures[f"mean_dice_worst_{result['protocol']}_{row['eps_255']:g}_255"] = row["mean_dice"]
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def performance(task: Task) -> str:
+    """The performance section of a bundle's card."""
+    results = results_of(task)
+    if not results:
+        return NOT_TRAINED
+    blocks = []
+    for result in results:
+        classes = ", ".join(f"{label} {value:.4f}" for label, value in result["clean"]["dice"].items())
+        lines = [
+            f"### `models/{result['file']}` ({result['method']})",
+            result["training"],
+            "",
+            f"Clean, whole volumes, {result['cases']} validation cases: mean foreground Dice "
+            f"**{result['clean']['mean_dice']:.4f}** ({classes}).",
+            "",
+            f"Attacked, protocol `{result['protocol']}`, centred patches of {result['attacked_cases']} cases:",
+            "",
+            "| attack | ε · 255 | mean Dice |",
+            "|---|---|---|",
+            *(f"| {row['attack']} | {row['eps_255']:g} | {row['mean_dice']:.4f} |" for row in result["attacked"]),
+            "",
+            f"SHA-256 of the weights: `{result['sha256']}`.",
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
