@@ -78,6 +78,12 @@ class TestDataset:
         for other in (next_epoch, other_seed, data[1]):
             assert not torch.equal(base[0]["image"], other[0]["image"])
 
+    def test_cases_draw_apart_from_each_other(self) -> None:
+        brighten = Compose([RandGaussianBrightnessd("image", prob=1.0)])
+        twins = [{"image": torch.zeros(1, 2, 2, 2)} for _ in range(COUNT)]
+        data = ReplayableDataset(twins, brighten, progress=False)
+        assert len({float(data[key]["image"].max()) for key in range(2 * COUNT)}) == 2 * COUNT
+
     def test_the_label_goes_with_the_image(self) -> None:
         flips = Compose([RandFlipd(KEYS, prob=0.5, spatial_axis=0)])
         data = ReplayableDataset(cases(), flips, progress=False)
