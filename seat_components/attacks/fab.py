@@ -81,6 +81,7 @@ def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> 
     budget = victim.budget
     # Sums over a volume need the precision of the value, also where the image has less.
     image, point, gradient = (part.to(value.dtype) for part in (victim.image, point, gradient))
+    value = value * victim.label[0].numel()  # the gradient is that of V·m
     value_at_image = value + (gradient * (image - point)).flatten(1).sum(dim=1)
     step, length = step_to_plane(point, gradient, -value, budget)
     clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, budget)

@@ -46,15 +46,15 @@ class Victim:
             return self._loss(self.logits(image), loss)
 
     def value_and_gradient(self, image: Tensor, loss: Loss, kept_by: Loss | None = None) -> tuple[Tensor, Tensor]:
-        """The value (B,) at ``image`` and the gradient ∂loss/∂image (B, C, *spatial): one forward, one backward.
+        """The value (B,) at ``image``, and V·∂loss/∂image (B, C, *spatial), V the number of voxels: one pass each way.
 
         Args:
             image: the point, which is the network's own input.
-            loss: what is differentiated.
+            loss: what is differentiated. It is multiplied by V, as the gradients of a mean over a volume vanish in
+                half precision.
             kept_by: what the value is, where it is not ``loss``.
 
-        The loss is multiplied by the number of voxels for the backward pass and the gradient divided by it, as
-        gradients of a mean over a volume vanish in half precision. Elements that are not finite become 0.
+        Elements of the gradient that are not finite become 0.
 
         Raises:
             ValueError: if no gradient reaches the image.
@@ -64,14 +64,16 @@ class Victim:
         with torch.enable_grad():
             logits = self.logits(point)
             losses = self._loss(logits, loss)
-            if not losses.requires_grad:
-                raise ValueError(
-                    "the loss carries no gradient to the image: attack a differentiable predictor (no argmax, no "
-                    "torch.no_grad inside), or use the attack 'square', which needs none"
-                )
-            (gradient,) = torch.autograd.grad(losses.sum() * voxels, point)
+            gradient = None
+            if losses.requires_grad:
+                (gradient,) = torch.autograd.grad(losses.sum() * voxels, point, allow_unused=True)
+        if gradient is None:
+            raise ValueError(
+                "the loss carries no gradient to the image: attack a differentiable predictor (no argmax, no "
+                "torch.no_grad inside), or use the attack 'square', which needs none"
+            )
         value = losses if kept_by is None else self._loss(logits.detach(), kept_by)
-        return value.detach(), gradient.div_(voxels).nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+        return value.detach(), gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
 
     def _loss(self, logits: Tensor, loss: Loss) -> Tensor:
         losses = loss(logits, self.label)

@@ -82,10 +82,14 @@ def test_a_loss_must_give_one_value_per_sample() -> None:
         pgd(PROBLEM, IMAGE, LABEL, eps=0.1, loss=lambda logits, _: logits.mean())
 
 
-def test_a_predictor_without_gradient_is_named() -> None:
+@pytest.mark.parametrize("weight", [1.0, torch.ones((), requires_grad=True)])
+def test_a_predictor_without_gradient_is_named(weight: Any) -> None:
+    def predictor(image: Tensor) -> Tensor:
+        return PROBLEM(image).detach() * weight
+
     with pytest.raises(ValueError, match=r"no gradient.*'square'"):
-        pgd(lambda x: PROBLEM(x).detach(), IMAGE, LABEL, eps=0.1)
-    square(lambda x: PROBLEM(x).detach(), IMAGE, LABEL, eps=0.1)
+        pgd(predictor, IMAGE, LABEL, eps=0.1)
+    square(predictor, IMAGE, LABEL, eps=0.1)
 
 
 @pytest.mark.parametrize("options", [{"step_ratio": 0.0}, {"momentum": -1.0}])
