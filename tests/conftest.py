@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seat_components.bundles.render import write_bundle
 from seat_components.data import write_phantom
 from seat_components.tasks import load_task
 
@@ -29,3 +30,9 @@ def task04_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom") / "Task04_Hippocampus"
     write_phantom(load_task("Task04_Hippocampus"), folder, cases=(4, 2))
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Task04 bundle, rendered for the tests, so that no test writes into the committed one."""
+    return write_bundle("Task04_Hippocampus", tmp_path_factory.mktemp("bundles"))

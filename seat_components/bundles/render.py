@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seat_components.bundles.results import eval_metrics, performance
 from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
 from seat_components.tasks import Task, all_tasks, fold_cases, load_task
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<name>\w+)\}\}"')
 BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")

@@ -22,7 +22,7 @@ class AttackSetting:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-PROTOCOLS: Mapping[str, tuple[AttackSetting, ...]] = {
+PROTOCOLS: dict[str, tuple[AttackSetting, ...]] = {
     # A check while developing: two white-box attacks, 20 steps each.
     "quick": (
         AttackSetting("random"),

@@ -1,0 +1,103 @@
+"""A table in gives the table out; worst is per case; a file of other weights is kept aside."""
+
+import csv
+import json
+
+import pytest
+
+from seat_components.evaluation.alarms import raise_alarms
+from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.refusals import RefusalError
+
+LABELS = ["Anterior", "Posterior"]
+HEADER = {"bundle": "b", "weights_sha256": "a" * 64, "protocol": "quick", "settings": {"pgd-ce": {}}, "seed": 0}
+ROWS = [
+    ("one", "clean", 0.0, [0.9, 0.7]),
+    ("one", "random", 8, [0.9, 0.6]),
+    ("one", "pgd-ce", 8, [0.2, 0.4]),
+    ("one", "apgd-ce", 8, [0.4, 0.1]),
+    ("two", "clean", 0.0, [0.5, 0.5]),
+    ("two", "random", 8, [0.7, 0.5]),
+    ("two", "pgd-ce", 8, [0.8, 0.6]),
+    ("two", "apgd-ce", 8, [0.6, 0.6]),
+]
+
+
+def records(folder, header=HEADER, rows=ROWS):
+    made = RobustnessRecords(folder, header, LABELS)
+    for case, attack, eps, dice in rows:
+        made.add(case, attack, eps, dice, linf_over_budget=1.0 if eps else 0.0)
+    return made
+
+
+def test_the_summary_is_the_mean_over_all_cases_and_worst_is_per_case(tmp_path):
+    made = records(tmp_path)
+    made.write()
+    summary = {(row["attack"], row["eps_255"]): row for row in json.loads(made.path.read_text())["summary"]}
+    assert summary[("clean", 0.0)]["mean_dice"] == pytest.approx((0.8 + 0.5) / 2)
+    assert summary[("pgd-ce", 8)]["dice"] == pytest.approx({"Anterior": 0.5, "Posterior": 0.5})
+    # Case one falls to APGD; case two is at its worst without any attack.
+    assert summary[("worst", 8)]["mean_dice"] == pytest.approx((0.25 + 0.5) / 2)
+    worst = [row for row in made.content()["cases"] if row["attack"] == "worst"]
+    assert [(row["case"], row["of"]) for row in worst] == [("one", "apgd-ce"), ("two", "clean")]
+
+
+def test_csv_and_json_hold_the_same_rows(tmp_path):
+    made = records(tmp_path)
+    made.write()
+    with made.path.with_suffix(".csv").open() as file:
+        rows = list(csv.DictReader(file))
+    content = json.loads(made.path.read_text())["cases"]
+    assert len(rows) == len(content) == len(ROWS) + 2
+    for row, other in zip(rows, content, strict=True):
+        assert (row["case"], row["attack"]) == (other["case"], other["attack"])
+        assert float(row["dice_Anterior"]) == other["dice"]["Anterior"]
+        assert float(row["mean_dice"]) == pytest.approx(sum(other["dice"].values()) / 2)
+
+
+def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
+    first = records(tmp_path / "parts", rows=ROWS[:5])
+    first.add_cost("pgd-ce", 10, 9, 1.5)
+    first.write()
+    second = RobustnessRecords(tmp_path / "parts", HEADER, LABELS)
+    assert second.has("one", "apgd-ce", 8)
+    assert not second.has("two", "apgd-ce", 8)
+    for case, attack, eps, dice in ROWS[5:]:
+        second.add(case, attack, eps, dice, 1.0)
+    second.add_cost("pgd-ce", 1, 1, 0.5)
+    whole = records(tmp_path / "whole").content()
+    assert second.content()["summary"] == whole["summary"]
+    assert second.content()["cases"] == whole["cases"]
+    assert second.cost == {"pgd-ce": {"forwards": 11, "backwards": 10, "seconds": 2.0}}
+
+
+@pytest.mark.parametrize("change", [{"weights_sha256": "b" * 64}, {"seed": 1}, {"settings": {"pgd-ce": {"steps": 9}}}])
+def test_a_record_of_something_else_is_kept_aside(tmp_path, change):
+    records(tmp_path).write()
+    other = RobustnessRecords(tmp_path, {**HEADER, **change}, LABELS)
+    assert other.cases == []
+    other.write()
+    kept = json.loads((tmp_path / "robustness_aaaaaaaa.json").read_text())
+    assert len(kept["cases"]) == len(ROWS) + 2
+
+
+def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "robustness.json"
+    path.write_text("[1, 2")
+    with pytest.raises(RefusalError, match=r"robustness\.json is not a record"):
+        RobustnessRecords(tmp_path, HEADER, LABELS)
+    assert path.read_text() == "[1, 2"
+
+
+def alarms_of(folder, **means):
+    made = RobustnessRecords(folder, HEADER, ["Organ"])
+    for attack, dice in means.items():
+        made.add("case", attack.replace("_", "-"), 0.0 if attack == "clean" else 8, [dice], 1.0)
+    return [alarm["alarm"] for alarm in raise_alarms(made)]
+
+
+def test_alarms_ring_past_their_threshold_and_not_before(tmp_path):
+    calm = {"clean": 0.8, "random": 0.79, "pgd_ce": 0.3, "square": 0.29}
+    assert alarms_of(tmp_path, **calm) == []
+    assert alarms_of(tmp_path, **{**calm, "random": 0.77}) == ["random noise hurts"]
+    assert alarms_of(tmp_path, **{**calm, "square": 0.27}) == ["black box beats white box"]
