@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 GIB = 2**30
 # Of the free memory, what a step may plan with; the rest is for data, validation and the allocator's gaps.
 USABLE_SHARE = 0.75
+# Where Linux tells a container's limit.
+CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def available_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    limit, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
     if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
         free = min(free, int(text) - int(used.read_text()))
     return max(free, 0)

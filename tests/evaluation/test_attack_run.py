@@ -1,6 +1,7 @@
 """attack.json and evaluate.json on a phantom: records as documented, budgets kept, a killed run goes on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,8 +43,7 @@ def attack(bundle, options, stop_after=None):
 
 
 def content(folder, name="robustness.json"):
-    with open(f"{folder}/{name}") as file:
-        return json.load(file)
+    return json.loads((Path(folder) / name).read_text())
 
 
 def without_time(record):
@@ -88,5 +88,5 @@ def test_a_finished_evaluation_is_not_run_again(bundle, options):
 def test_protocols_name_known_attacks():
     for name in PROTOCOLS:
         assert {setting.attack for setting in protocol_settings(name)} <= set(ATTACKS)
-    with pytest.raises(RefusalError, match="strongest.*quick"):
+    with pytest.raises(RefusalError, match=r"strongest.*quick"):
         protocol_settings("strongest")

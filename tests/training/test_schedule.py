@@ -1,6 +1,7 @@
 """Laws of the schedules: hand-worked tables, the floor of 597, and state that survives a restart."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_g_never_leaves_its_range_and_moves_by_one():
     schedule = SelfAdaptiveSchedule(g_max=4, update_every=1)
     g = [schedule.update(epoch, math.exp(3 * math.sin(epoch))) for epoch in range(1, 200)]
     assert set(g[1:]) <= {2, 3, 4}
-    assert all(abs(after - before) <= 1 for before, after in zip(g, g[1:], strict=False))
+    assert all(abs(after - before) <= 1 for before, after in pairwise(g))
 
 
 def test_a_norm_that_is_not_finite_skips_the_check():
