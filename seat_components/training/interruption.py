@@ -10,6 +10,8 @@ from types import FrameType
 
 import ignite.distributed as idist
 
+from seat_components.refusals import refuse
+
 logger = logging.getLogger(__name__)
 
 
@@ -22,12 +24,12 @@ class StopRequest:
     The first SIGTERM or Ctrl-C asks for a stop; a second one ends the process at once, as usual.
 
     Raises:
-        ValueError: if ``after_minutes`` is not positive.
+        RefusalError: if ``after_minutes`` is not positive.
     """
 
     def __init__(self, after_minutes: float | None = None) -> None:
         if after_minutes is not None and not after_minutes > 0:
-            raise ValueError(f"stop_after_minutes is {after_minutes}, but it must be above 0 (or null for no limit)")
+            refuse(f"stop_after_minutes is {after_minutes}, but it must be above 0 (or null for no limit)")
         self.after_minutes = after_minutes
         self.reason: str | None = None
         self._deadline = float("inf")

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from ignite.engine import Engine, Events
 
+from seat_components.refusals import refuse
+
 logger = logging.getLogger(__name__)
 
 
@@ -18,14 +20,14 @@ class FixedSchedule:
         replays: backpropagations per batch; 1 is a single pass.
 
     Raises:
-        ValueError: if ``replays`` is not a positive integer.
+        RefusalError: if ``replays`` is not a positive integer.
     """
 
     threshold: float | None = None
 
     def __init__(self, replays: int) -> None:
         if replays != int(replays) or replays < 1:
-            raise ValueError(f"replays is {replays}, but a batch needs a whole number of backpropagations, 1 or more")
+            refuse(f"replays is {replays}, but a batch needs a whole number of backpropagations, 1 or more")
         self.g = int(replays)
 
     def update(self, epoch: int, gradient_norm: float) -> int:  # noqa: ARG002 - the interface all schedules share
@@ -70,7 +72,7 @@ class SelfAdaptiveSchedule(FixedSchedule):
             line 10 of the listing can be read both ways.
 
     Raises:
-        ValueError: if an argument is outside its range.
+        RefusalError: if an argument is outside its range.
 
     Example:
         >>> schedule = SelfAdaptiveSchedule()
@@ -87,13 +89,13 @@ class SelfAdaptiveSchedule(FixedSchedule):
     ) -> None:
         super().__init__(replays=1)
         if update_every != int(update_every) or update_every < 1:
-            raise ValueError(f"update_every (q) is {update_every}, but it counts epochs: a whole number, 1 or more")
+            refuse(f"update_every (q) is {update_every}, but it counts epochs: a whole number, 1 or more")
         if not (1 <= relax < math.inf):
-            raise ValueError(f"relax (φ) is {relax}, but a threshold below the norm itself would always be passed: ≥ 1")
+            refuse(f"relax (φ) is {relax}, but a threshold below the norm itself would always be passed: ≥ 1")
         if g_max != int(g_max) or g_max < 2:
-            raise ValueError(f"g_max is {g_max}, but adversarial training needs a whole number, 2 or more")
+            refuse(f"g_max is {g_max}, but adversarial training needs a whole number, 2 or more")
         if update_threshold not in ("always", "on_change"):
-            raise ValueError(f"update_threshold is {update_threshold!r}, but it must be 'always' or 'on_change'")
+            refuse(f"update_threshold is {update_threshold!r}, but it must be 'always' or 'on_change'")
         self.update_every = int(update_every)
         self.relax = float(relax)
         self.g_max = int(g_max)

@@ -15,6 +15,7 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from seat_components.refusals import refuse
 from seat_components.training.statistics import EpochStatistics
 
 
@@ -30,12 +31,12 @@ class TrainingUpdate(ABC):
             is measured, are those of the whole batch.
 
     Raises:
-        ValueError: if ``pieces`` is not a positive integer.
+        RefusalError: if ``pieces`` is not a positive integer.
     """
 
     def __init__(self, pieces: int = 1) -> None:
         if pieces != int(pieces) or pieces < 1:
-            raise ValueError(f"pieces is {pieces}, but a batch is split into a whole number of parts, 1 or more")
+            refuse(f"pieces is {pieces}, but a batch is split into a whole number of parts, 1 or more")
         self.pieces = int(pieces)
         self.statistics = EpochStatistics()
 
