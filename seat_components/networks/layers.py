@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from seat_components.networks.export import is_scripting, stock_operators_only
-from seat_components.networks.fast_ops import depthwise_conv3d, instance_norm
+from seat_components.networks.fast_ops import depthwise_conv3d, instance_norm, pointwise_conv3d
 
 Output = TypeVar("Output")
 
@@ -36,13 +36,24 @@ class DepthwiseConv3d(nn.Conv3d):
         return depthwise_conv3d(volume, self.weight, self.steps)
 
 
+class PointwiseConv3d(nn.Conv3d):
+    """1×1×1 convolution without bias."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1, bias=False)
+
+    def forward(self, volume: Tensor) -> Tensor:
+        """(B, in, D, H, W) → (B, out, D, H, W)."""
+        return pointwise_conv3d(volume, self.weight)
+
+
 class SeparableConv3d(nn.Module):
     """Depthwise 3×3×3 convolution followed by a pointwise one, both without bias."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: Sequence[int] = (1, 1, 1)) -> None:
         super().__init__()
         self.depthwise = DepthwiseConv3d(in_channels, stride)
-        self.pointwise = nn.Conv3d(in_channels, out_channels, 1, bias=False)
+        self.pointwise = PointwiseConv3d(in_channels, out_channels)
 
     def forward(self, volume: Tensor) -> Tensor:
         """(B, in, D, H, W) → (B, out, ⌈D / stride⌉, …)."""

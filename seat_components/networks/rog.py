@@ -11,6 +11,7 @@ from seat_components.networks.export import is_scripting, stock_operators_only
 from seat_components.networks.fast_ops import channels_last
 from seat_components.networks.layers import (
     InstanceNorm,
+    PointwiseConv3d,
     PreActivation,
     SeparableConv3d,
     rerun_in_backward,
@@ -215,7 +216,7 @@ class Up(nn.Module):
 
     def __init__(self, channels: int, scale: Sequence[int]) -> None:
         super().__init__()
-        self.reduce = PreActivation(nn.Conv3d(channels, channels // 2, 1, bias=False))
+        self.reduce = PreActivation(PointwiseConv3d(channels, channels // 2))
         self.norm = InstanceNorm(channels // 2)
         self.scale = [float(factor) for factor in scale]
 
@@ -229,7 +230,7 @@ class Down(nn.Module):
 
     def __init__(self, channels: int, stride: Sequence[int]) -> None:
         super().__init__()
-        self.widen = PreActivation(nn.Conv3d(channels, 2 * channels, 1, bias=False))
+        self.widen = PreActivation(PointwiseConv3d(channels, 2 * channels))
         self.norm = InstanceNorm(2 * channels)
         self.stride = list(stride)
 
@@ -250,7 +251,7 @@ class Head(nn.Module):
         self.norm1 = InstanceNorm(SMALL_CHANNELS)
         self.scale = [float(factor) for factor in stride0]
         self.dropout = nn.Dropout3d(dropout)
-        self.conv2 = nn.Conv3d(SMALL_CHANNELS, out_channels, 1, bias=False)
+        self.conv2 = PointwiseConv3d(SMALL_CHANNELS, out_channels)
 
     def forward(self, volume: Tensor, recompute: bool) -> Tensor:
         """(B, 32, …) → logits (B, K, *spatial)."""
