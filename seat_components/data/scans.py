@@ -11,18 +11,23 @@ FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 _DICOM_MARK = b"DICM"  # stands at byte 128 of every DICOM file (PS3.10, section 7.1)
 
 
-def inference_datalist(dataset_dir: str | Path) -> list[dict[str, str]]:
+def inference_datalist(dataset_dir: str | Path, output_dir: str | Path | None = None) -> list[dict[str, str]]:
     """The scans of ``dataset_dir``, sorted by name unless a dataset.json lists them under "test".
 
     Otherwise they are the files of the folder (not of its subfolders) in NIfTI, NRRD or MetaImage format, and
     its subfolders that hold a DICOM series. Hidden files are passed over.
 
+    Args:
+        dataset_dir: where the scans are.
+        output_dir: where the masks will be written, if that is to be checked.
+
     Returns:
         ``{"image": path}`` per scan.
 
     Raises:
-        RefusalError: if the folder or a listed file is missing, if there is no scan, or if two scans have one
-            name, so that the second mask would overwrite the first.
+        RefusalError: if the folder or a listed file is missing, if there is no scan, if two scans have one
+            name, so that the second mask would overwrite the first, or if ``output_dir`` is a folder of scans, where
+            a mask would overwrite its scan.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
@@ -34,7 +39,14 @@ def inference_datalist(dataset_dir: str | Path) -> list[dict[str, str]]:
             f"{', '.join(FORMATS)}, nor a subfolder with a DICOM series."
         )
     _refuse_shared_names(scans)
+    if output_dir is not None:
+        _refuse_mixing(scans, Path(output_dir))
     return [{"image": str(scan)} for scan in scans]
+
+
+def scan_name(scan: str | Path) -> str:
+    """The name that a scan's mask bears: the file's without its extension(s); of a DICOM folder, all of its name."""
+    return Path(scan).name if Path(scan).is_dir() else case_name(scan)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -68,9 +80,18 @@ def _is_dicom(file: Path) -> bool:
 def _refuse_shared_names(scans: list[Path]) -> None:
     by_name: dict[str, Path] = {}
     for scan in scans:
-        name = scan.name if scan.is_dir() else case_name(scan)
+        name = scan_name(scan)
         if name in by_name:
             refuse(
                 f"{by_name[name]} and {scan} would both write {name}.nii.gz. Rename one, or put them into two folders."
             )
         by_name[name] = scan
+
+
+def _refuse_mixing(scans: list[Path], output_dir: Path) -> None:
+    for scan in scans:
+        if scan.resolve().parent == output_dir.resolve():
+            refuse(
+                f"output_dir {output_dir} is the folder of {scan}: a mask has its scan's name and would overwrite it. "
+                "Take another --output_dir."
+            )

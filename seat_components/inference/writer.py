@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from monai.data import NibabelWriter
 
+from seat_components.data.scans import scan_name
+
 NIFTI = (".nii", ".nii.gz")
 
 
@@ -36,7 +38,7 @@ class MaskWriter(NibabelWriter):
         self.affine = np.asarray(meta.get("affine", np.eye(4)), dtype=np.float64)
         source = str(meta.get("filename_or_obj", ""))
         self._header: Any = None
-        if source.endswith(NIFTI) and Path(source).is_file():
+        if source.lower().endswith(NIFTI) and Path(source).is_file():
             scan = nibabel.load(source)
             if tuple(scan.shape[:3]) != tuple(self.data_obj.shape):
                 raise ValueError(f"The mask has shape {self.data_obj.shape}, but {source} has {scan.shape[:3]}.")
@@ -54,3 +56,12 @@ class MaskWriter(NibabelWriter):
         temporary.replace(path)
         if verbose:
             print(path)
+
+
+def mask_name(meta: Mapping[str, Any], saver: Any) -> dict[str, str | None]:  # noqa: ARG001 - MONAI's interface
+    """Name masks after their scans: an ``output_name_formatter`` for ``SaveImaged``.
+
+    MONAI cuts off what follows a name's last dot, which would shorten the name of a DICOM folder such as ``1.2.840``;
+    the extension that it may cut is put behind.
+    """
+    return {"subject": f"{scan_name(meta['filename_or_obj'])}.nii.gz", "idx": None}
