@@ -18,7 +18,13 @@ PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 3, 
 ATTACK_OVERRIDES = {"protocol": "quick", "attack_eps_255": "[4,8]"}
 
 
-def run_demo(bundle: Path, out: Path, data: Path | None = None, epochs: int = 12) -> Path:
+def run_demo(
+    bundle: Path,
+    out: Path,
+    data: Path | None = None,
+    epochs: int = 12,
+    overrides: Mapping[str, object] | None = None,
+) -> Path:
     """Train, evaluate, attack and report below ``out``; an interrupted run goes on where it stopped.
 
     Args:
@@ -26,6 +32,7 @@ def run_demo(bundle: Path, out: Path, data: Path | None = None, epochs: int = 12
         out: folder for checkpoints, records and the report.
         data: an MSD task folder; None makes phantoms.
         epochs: epochs to train.
+        overrides: further overrides of all three bundle runs.
 
     Returns:
         The report.
@@ -34,11 +41,11 @@ def run_demo(bundle: Path, out: Path, data: Path | None = None, epochs: int = 12
         RefusalError: if one of the steps fails; what it printed stands above.
     """
     bundle, out = bundle.resolve(), out.resolve()
-    overrides: dict[str, object] = {} if data is not None else dict(PHANTOM_OVERRIDES)
+    training = {} if data is not None else PHANTOM_OVERRIDES
     dataset = data.resolve() if data is not None else _phantom(bundle, out / "phantom")
-    common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models"}
+    common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
     print(f"Training on {dataset} for {epochs} epochs; everything is written to {out}.", flush=True)
-    _run(bundle, ["train", "resume"], {**common, **overrides, "epochs": epochs})
+    _run(bundle, ["train", "resume"], {**training, **common, "epochs": epochs})
     weights = {**common, "weights": out / "models" / "model.pt"}
     print("Evaluating on whole validation volumes.", flush=True)
     _run(bundle, ["train", "evaluate"], weights)

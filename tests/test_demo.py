@@ -1,0 +1,31 @@
+"""The main job end to end, with a small network: it reports, goes on where it stopped, and leaves the bundle alone."""
+
+import json
+
+import pytest
+from bundle_runs import UNET
+
+from seat_components.demo import run_demo
+from seat_components.refusals import RefusalError
+
+
+def tree(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.slow
+def test_train_evaluate_attack_report(bundle, tmp_path):
+    before = tree(bundle)
+    overrides = {"network_def": json.dumps(UNET)}
+    report = run_demo(bundle, tmp_path, epochs=2, overrides=overrides)
+    assert report == tmp_path / "eval" / "report.html"
+    assert "<img" in report.read_text()
+    for name in ("training_history.csv", "metrics.json", "robustness.json", "run.json"):
+        assert (tmp_path / "eval" / name).is_file()
+    assert tree(bundle) == before
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_ends_the_job(bundle, tmp_path):
+    with pytest.raises(RefusalError, match="'resume' ended with status 1"):
+        run_demo(bundle, tmp_path, epochs=-1, overrides={"eps_255": -1})
