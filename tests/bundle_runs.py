@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from monai.bundle import ConfigWorkflow
+
+from seat_components.refusals import RefusalError
 
 # A stock MONAI network, small and without any of ROG's properties.
 UNET = {
@@ -53,3 +56,14 @@ def run(bundle, configs, **overrides):
         check=False,
         timeout=600,
     )
+
+
+def refusal(action, *arguments, **options):
+    """The message with which ``action(…)`` refuses its input, under MONAI's errors about config expressions."""
+    with pytest.raises((RuntimeError, RefusalError)) as caught:
+        action(*arguments, **options)
+    error = caught.value
+    while error is not None and not isinstance(error, RefusalError):
+        error = error.__cause__ or error.__context__
+    assert error is not None, f"not a refusal: {caught.value!r}"
+    return str(error)

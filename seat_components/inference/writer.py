@@ -20,7 +20,7 @@ class MaskWriter(NibabelWriter):
     """Writer for ``SaveImaged``: a uint8 NIfTI mask in the scan's own grid.
 
     For a NIfTI scan the mask carries the scan's header (both transforms with their codes, units, description); for
-    other formats, whose geometry MONAI reads as an affine, that affine. The file appears whole or not at all.
+    other formats, whose geometry MONAI reads as an affine, that affine, in mm. The file appears whole or not at all.
     """
 
     def set_data_array(self, data_array: Any, channel_dim: int | None = 0, **_: Any) -> None:
@@ -48,6 +48,11 @@ class MaskWriter(NibabelWriter):
         """Write the mask."""
         path = Path(filename)
         image = nibabel.Nifti1Image(self.data_obj, None if self._header is not None else self.affine, self._header)
+        if self._header is None:
+            # The affine of other formats is in the scanner's world, in mm.
+            for set_form in (image.set_sform, image.set_qform):
+                set_form(self.affine, "scanner")
+            image.header.set_xyzt_units("mm")
         image.set_data_dtype(np.uint8)
         # The scan's display window would make labels 1, 2, … invisible.
         image.header["cal_min"] = image.header["cal_max"] = 0

@@ -68,27 +68,18 @@ def itk_image(array, affine):
 
 
 def save_dicom(array, affine, folder):
-    """Write a series of one MR slice per file."""
+    """Write a series of MR slices, one per file."""
     folder.mkdir(parents=True)
-    image = itk_image(array, affine)
-    direction = itk.array_from_matrix(image.GetDirection())
-    names, values = [], itk.vector[itk.MetaDataDictionary]()
+    io = itk.GDCMImageIO.New(KeepOriginalUID=True)
     for index in range(array.shape[2]):
-        position = np.array(image.GetOrigin()) + index * image.GetSpacing()[2] * direction[:, 2]
-        tags = itk.MetaDataDictionary()
-        tags["0008|0016"] = "1.2.840.10008.5.1.4.1.1.4"
+        origin = affine.copy()
+        origin[:3, 3] += index * affine[:3, 2]
+        image = itk_image(array[:, :, index : index + 1], origin)
+        tags = image.GetMetaDataDictionary()
         tags["0008|0060"] = "MR"
         tags["0020|000d"], tags["0020|000e"] = "1.2.826.0.1.1", "1.2.826.0.1.1.1"
         tags["0020|0013"] = str(index + 1)
-        tags["0020|0032"] = "\\".join(f"{value:.6f}" for value in position)
-        tags["0020|0037"] = "\\".join(f"{value:.8f}" for value in direction[:, :2].T.flatten())
-        tags["0018|0050"] = f"{image.GetSpacing()[2]:.6f}"
-        values.push_back(tags)
-        names.append(str(folder / f"IM{index:04d}.dcm"))
-    writer = itk.ImageSeriesWriter[type(image), itk.Image[itk.SS, 2]].New(Input=image, FileNames=names)
-    writer.SetImageIO(itk.GDCMImageIO.New())
-    writer.SetMetaDataDictionaryArray(values)
-    writer.Update()
+        itk.imwrite(image, str(folder / f"IM{index:04d}.dcm"), imageio=io)
 
 
 def infer(bundle, scans, out, network=None, **overrides):
