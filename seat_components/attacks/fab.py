@@ -41,11 +41,12 @@ def fab(
     an example as an error). So there is one hyperplane, m(x_i) + ⟨∇m(x_i), z − x_i⟩ = 0, for which the paper has
     K − 1 to choose from. Distances are max |z − x| / (hi − lo), with the lo and hi of the budget.
 
-    The search itself does not look at ``eps``. The image that crosses with the smallest distance is projected into the
-    budget at the end; a sample that crosses already comes back unchanged. A sample that never crosses keeps, of the
-    last iterates of its restarts, projected, the one of the highest ``loss``.
+    FAB's box of allowed images is narrowed to the budget, as nothing outside it can be returned. A sample gets the
+    image that crosses at the smallest distance, itself if it crosses already. Where nothing inside the budget
+    crosses, it gets the iterate of the highest m.
 
-    The arguments are those of ``pgd``. A step costs two forward passes and one backward pass.
+    The arguments are those of ``pgd``; as the decision is the margin's, ``loss`` has no meaning here. A step costs two
+    forward passes and one backward pass.
 
     Returns:
         The adversarial image (B, C, *spatial), a plain tensor inside the budget.
@@ -56,9 +57,9 @@ def fab(
     Source: Croce & Hein, ICML 2020 (Minimally distorted adversarial examples with a fast adaptive boundary attack),
     Algorithm 1.
     """
-    objective = loss_function(loss)
+    loss_function(loss)
     with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
-        nearest, fallback = BestPerSample(victim.image), BestPerSample(victim.image)
+        nearest, furthest = BestPerSample(victim.image), BestPerSample(victim.image)
         for restart in range(restarts):
             point = victim.image
             if restart:
@@ -67,28 +68,29 @@ def fab(
                 value, gradient = victim.value_and_gradient(point, margin)
                 offer(nearest, victim, point, value)
                 point = approach(victim, point, value, gradient)
-                crossed = offer(nearest, victim, point, victim.value(point, margin))
-                point = torch.where(per_sample(crossed, point), torch.lerp(victim.image, point, BACKWARD), point)
-            last = victim.project(point)
-            fallback.update(victim.value(last, objective), last)
+                value = victim.value(point, margin)
+                furthest.update(value, point)
+                crossed = per_sample(offer(nearest, victim, point, value), point)
+                point = torch.where(crossed, torch.lerp(victim.image, point, BACKWARD), point)
         search_back(nearest, victim)
         found = per_sample(nearest.loss.isfinite(), victim.image)
-        return victim.project(torch.where(found, nearest.image, fallback.image))
+        return victim.project(torch.where(found, nearest.image, furthest.image))
 
 
 def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
     """(1 − α)(x_i + η·δ_i) + α(x + η·δ), δ_i and δ being the steps onto the hyperplane from iterate and clean image."""
-    budget = victim.budget
     # Sums over a volume need the precision of the value, also where the image has less.
     image, point, gradient = (part.to(value.dtype) for part in (victim.image, point, gradient))
     value = value * victim.label[0].numel()  # the gradient is that of V·m
     value_at_image = value + (gradient * (image - point)).flatten(1).sum(dim=1)
-    step, length = step_to_plane(point, gradient, -value, budget)
-    clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, budget)
+    span, radius = victim.budget.hi - victim.budget.lo, victim.budget.radius
+    box = torch.maximum(image - radius, victim.budget.lo), torch.minimum(image + radius, victim.budget.hi)
+    step, length = step_to_plane(point, gradient, -value, box, span)
+    clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, box, span)
     alpha = (length / (length + clean_length)).nan_to_num(nan=0.0).clamp_max(ALPHA_MAX)
     weight = per_sample(alpha, image)
     moved = (1 - weight) * (point + OVERSHOOT * step) + weight * (image + OVERSHOOT * clean_step)
-    return torch.clamp(moved.to(victim.image.dtype), budget.lo, budget.hi)
+    return victim.project(moved.to(victim.image.dtype))
 
 
 def offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) -> Tensor:

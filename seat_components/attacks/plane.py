@@ -1,27 +1,30 @@
-"""The smallest L∞ step onto a hyperplane inside the box of allowed intensities."""
+"""The smallest L∞ step onto a hyperplane inside a box."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from seat_components.budget import IntensityBudget, per_sample
+from seat_components.budget import per_sample
 
 BISECTIONS = 30
-"""The step's length is found to 2⁻³⁰ of the intensity range."""
+"""The step's length is found to 2⁻³⁰ of the span."""
 
 
-def step_to_plane(point: Tensor, gradient: Tensor, gain: Tensor, budget: IntensityBudget) -> tuple[Tensor, Tensor]:
-    """The step s with ⟨gradient, s⟩ = gain and lo ≤ point + s ≤ hi whose largest |s| / (hi − lo) is smallest.
+def step_to_plane(
+    point: Tensor, gradient: Tensor, gain: Tensor, box: tuple[Tensor, Tensor], span: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The step s with ⟨gradient, s⟩ = gain whose largest |s| / span is smallest, point + s staying inside the box.
 
-    Every voxel moves by the same share t of its channel's range in the gradient's direction, or as far as the box
-    lets it; the gain grows with t, so that t is found by bisection. A gain out of reach gives the box's corner.
+    Every voxel moves by the same share t of its channel's span in the gradient's direction, or as far as the box lets
+    it; the gain grows with t, so that t is found by bisection. A gain out of reach gives the box's corner.
 
     Args:
         point: (B, C, *spatial), inside the box.
         gradient: (B, C, *spatial).
         gain: (B,).
-        budget: gives lo and hi.
+        box: the lowest and the highest image, each (B, C, *spatial); nowhere wider than the span.
+        span: the channel's intensity range, (B, C, 1, …).
 
     Returns:
         The step (B, C, *spatial) and t (B,), from 0 to 1.
@@ -29,9 +32,8 @@ def step_to_plane(point: Tensor, gradient: Tensor, gain: Tensor, budget: Intensi
     Source: Croce & Hein, ICML 2020 (FAB), Section 2.2: the projection onto hyperplane and box, here for ranges that
     differ between channels.
     """
-    span = budget.hi - budget.lo
     direction = gradient.sign() * per_sample(gain.sign(), gradient)
-    room = torch.where(direction > 0, budget.hi - point, point - budget.lo)
+    room = torch.where(direction > 0, box[1] - point, point - box[0])
     slope = gradient.abs()
     low, high = torch.zeros_like(gain), torch.ones_like(gain)
     for _ in range(BISECTIONS):

@@ -119,7 +119,7 @@ def under_attack(
     Raises:
         ValueError: if image, label, ``eps``, ``bounds``, ``steps`` or ``restarts`` break a rule.
     """
-    with torch.inference_mode(False), torch.no_grad(), evaluating(predictor):
+    with torch.inference_mode(False), evaluating(predictor):
         image, label = plain(image), plain(label)
         check_counts(steps, restarts)
         check_image(image, bounds)

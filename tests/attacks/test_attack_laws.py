@@ -275,7 +275,7 @@ def test_costs_are_what_its_description_says(name: str) -> None:
     forwards, backwards = {
         "random": (2, 0),
         "square": (2 * STEPS, 0),
-        "fab": (2 * (2 * STEPS + 1) + 3, 2 * STEPS),
+        "fab": (2 * 2 * STEPS + 3, 2 * STEPS),
     }.get(name, (2 * (STEPS + 1), 2 * STEPS))
     assert (predictor.forwards, predictor.backwards) == (2 * forwards, 2 * backwards)
 

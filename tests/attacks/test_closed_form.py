@@ -63,13 +63,13 @@ def distance_of(problem: LinearVoxels, adversarial: torch.Tensor, sample: int) -
     return IntensityBudget.of(problem.image[one], 1.0).linf_over_budget(adversarial[one], problem.image[one])
 
 
-def test_fab_brings_what_it_finds_inside_a_smaller_budget() -> None:
+def test_fab_goes_as_far_as_a_budget_lets_it_that_is_too_small_to_cross() -> None:
     problem = LinearVoxels.draw(2, 3)
     clean = LOSSES["margin"](problem(problem.image), problem.label)
     for eps in (0.01, 0.05):
         adversarial = fab(problem, problem.image, problem.label, eps=eps)
         reached, best = LOSSES["margin"](problem(adversarial), problem.label), problem.best_loss(LOSSES["margin"], eps)
-        assert (reached - clean >= 0.9 * (best - clean)).all()
+        assert (reached - clean >= 0.99 * (best - clean)).all()
 
 
 @each_rank
