@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
-import json
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Collection, Iterable
 
 import monai.bundle
+from monai.bundle import ConfigParser
 
 from seat_components.refusals import is_bundle_run, refuse
 
@@ -21,7 +20,8 @@ def check_overrides() -> None:
     """Refuse an override of an id that none of the named configs has.
 
     Config expressions never see the raw config, so this reads the command line; it does so only under
-    ``python -m monai.bundle run``, and does nothing in any other program.
+    ``python -m monai.bundle run``, and does nothing in any other program. Checked are the top level and the members
+    of its groups, such as ``train``; further in, MONAI itself or the component that gets the value complains.
 
     Raises:
         SystemExit: naming the id and the nearest one that exists.
@@ -29,23 +29,38 @@ def check_overrides() -> None:
     if not is_bundle_run():
         return
     arguments = sys.argv[2:]
-    names = _option_names(arguments)
-    known = _run_arguments() | TRACKING_IDS | _config_ids(_option_values(arguments, "config_file"))
-    if len(known) == len(_run_arguments() | TRACKING_IDS):
+    ids, groups = _config_ids(_option_values(arguments, "config_file"))
+    if not ids:
         return
-    unknown = [name for name in names if name.lstrip("+").split("#")[0].split("::")[0] not in known]
+    known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
+    unknown = [name for name in _option_names(arguments) if not _is_known(name, known, groups)]
     if unknown:
         refuse("\n       ".join(_advice(name, known) for name in unknown))
 
 
-def _advice(name: str, known: Iterable[str]) -> str:
+def _is_known(name: str, known: Collection[str], groups: Collection[str]) -> bool:
+    top, *inner = _path(name)
+    return top in known and (top not in groups or not inner or f"{top}#{inner[0]}" in known)
+
+
+def _path(name: str) -> list[str]:
+    """The parts of an id such as ``+train#handlers``, in either of MONAI's notations."""
+    return name.lstrip("+").replace("::", "#").split("#")
+
+
+def _advice(name: str, known: Collection[str]) -> str:
     nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    hint = f"Did you mean --{nearest[0]}?" if nearest else "See the top-level ids of its configs/*.json."
+    hint = f"Did you mean --{nearest[0]}?" if nearest else "See the ids of its configs/*.json."
     return f"--{name} is not an id of this bundle. {hint}"
 
 
 def _option_names(arguments: list[str]) -> list[str]:
-    return [argument[2:].split("=", 1)[0] for argument in arguments if argument.startswith("--") and len(argument) > 2]
+    """The names of all ``--name``; the command line takes a dash in them for an underscore."""
+    return [
+        argument[2:].split("=", 1)[0].replace("-", "_")
+        for argument in arguments
+        if argument.startswith("--") and len(argument) > 2
+    ]
 
 
 def _option_values(arguments: list[str], name: str) -> list[str]:
@@ -68,15 +83,19 @@ def _as_list(value: str) -> list[str]:
         return [item.strip(" '\"") for item in value.strip("[]() ").split(",")]
 
 
-def _config_ids(files: list[str]) -> set[str]:
+def _config_ids(files: Iterable[str]) -> tuple[set[str], set[str]]:
+    """The ids of the two upper levels of all configs, and which of the top level are groups of components."""
     ids: set[str] = set()
+    groups: set[str] = set()
     for file in files:
-        path = Path(file)
-        if path.suffix == ".json" and path.is_file():
-            ids |= {
-                key.split("#")[0].split("::")[0].lstrip("+") for key in json.loads(path.read_text(encoding="utf-8"))
-            }
-    return ids
+        for key, value in ConfigParser.load_config_file(file).items():
+            path = _path(key)
+            ids |= {path[0], "#".join(path[:2])}
+            if len(path) == 1 and isinstance(value, dict) and "_target_" not in value:
+                ids |= {f"{key}#{inner}" for inner in value}
+                if any(isinstance(component, dict) for component in value.values()):
+                    groups.add(path[0])
+    return ids, groups
 
 
 def _run_arguments() -> set[str]:

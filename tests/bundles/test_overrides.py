@@ -1,0 +1,130 @@
+"""The guard against misspelt overrides: what it lets pass, what it refuses, and that it keeps to monai.bundle run."""
+
+import json
+import sys
+
+import pytest
+from bundle_runs import files
+from monai.bundle import ConfigParser
+
+from seat_components.bundles import check_overrides
+
+PROGRAM = "/anywhere/monai/bundle/__main__.py"
+
+
+@pytest.fixture
+def check(bundle, monkeypatch):
+    """``check(words)``: the guard's view of ``python -m monai.bundle run --config_file train.json words``."""
+
+    def run(*words, config=None, program=PROGRAM, command="run"):
+        config = ["--config_file", str(files(bundle, ["train"]))] if config is None else config
+        monkeypatch.setattr(sys, "argv", [program, command, *config, *words])
+        check_overrides()
+
+    return run
+
+
+def refused(check, *words, **options):
+    with pytest.raises(SystemExit) as exit_:
+        check(*words, **options)
+    message = str(exit_.value.code)
+    assert message.startswith("\nERROR: ")
+    return message.removeprefix("\nERROR: ")
+
+
+def test_every_id_of_every_config_passes(check, bundle):
+    names = [file.stem for file in (bundle / "configs").glob("*.json") if file.stem != "metadata"]
+    for name in names:
+        configs = ["train", name] if name not in ("train", "inference") else [name]
+        content = ConfigParser.load_config_files(files(bundle, configs))
+        members = [f"{key}#{inner}" for key in ("train", "validate") for inner in content.get(key, {})]
+        words = [word for key in [*content, *members] for word in (f"--{key}", "1")]
+        check(*words, config=["--config_file", str(files(bundle, configs))])
+
+
+ACCEPTED = {
+    "two words": ["--epochs", "3"],
+    "one word": ["--epochs=3"],
+    "a value that looks like an option's": ["--epochs=--3", "--dataset_dir", "-3"],
+    "dash for underscore": ["--batch-size", "3"],
+    "inside a component": ["--train#trainer#max_epochs", "3"],
+    "a component's further argument": ["--optimizer#nesterov", "True"],
+    "inside a list": ["--train#random_transforms#0#spatial_size", "[8,8,8]"],
+    "the other separator": ["--train::trainer::max_epochs=3"],
+    "extending a list": ["--+initialize", "['$print(1)']"],
+    "extending inside": ["--+train#handlers=[]"],
+    "a new label": ["--label_names#3", "cyst"],
+    "a further metric": ["--validate#key_metric#another", "{}"],
+    "metadata": ["--_meta_#version", "2"],
+    "run's own": ["--meta_file", "m.json", "--logging_file=l.conf", "--run_id", "run", "--final_id", "x"],
+    "tracking": ["--tracking", "mlflow", "--tracking_uri=x", "--experiment_name=x", "--run_name", "x"],
+    "tracking's config": ["--save_execute_config", "False"],
+    "no override": [],
+    "the end of options": ["--"],
+}
+
+
+@pytest.mark.parametrize("form", ACCEPTED)
+def test_accepted(check, form):
+    check(*ACCEPTED[form])
+
+
+REFUSED = {
+    "two words": (["--epoch", "3"], "--epoch is not an id of this bundle. Did you mean --epochs?"),
+    "one word": (["--epocs=3"], "--epocs is not an id of this bundle. Did you mean --epochs?"),
+    "without value": (["--resumee"], "Did you mean --resume?"),
+    "dash": (["--batch-sise", "3"], "Did you mean --batch_size?"),
+    "nested": (["--trian#trainer#max_epochs", "3"], "--trian#trainer#max_epochs is not an id"),
+    "extending": (["--+initialise=[]"], "Did you mean --initialize?"),
+    "in a group": (["--validate#infrer", "x"], "Did you mean --validate#inferer?"),
+    "in a group, deeper": (["--train#datset#seed=1"], "--train#datset#seed is not an id"),
+    "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
+}
+
+
+@pytest.mark.parametrize("form", REFUSED)
+def test_refused(check, form):
+    words, advice = REFUSED[form]
+    assert advice in refused(check, *words)
+
+
+def test_all_misspelt_ids_are_named_one_a_line(check):
+    lines = refused(check, "--epoch", "3", "--epochs", "3", "--fould=0").splitlines()
+    assert [line.split()[0] for line in lines] == ["--epoch", "--fould"]
+
+
+def test_an_id_of_an_overlay_that_is_not_named_is_refused(check, bundle):
+    message = refused(check, "--attack_steps", "3")
+    assert "--attack_steps is not an id" in message
+    check("--attack_steps", "3", config=["--config_file", str(files(bundle, ["train", "pgd"]))])
+
+
+@pytest.mark.parametrize("form", ["list", "JSON", "without quotes", "comma", "tuple", "equals"])
+def test_config_files_in_every_form_that_the_command_line_takes(check, bundle, form):
+    train, pgd = files(bundle, ["train", "pgd"])
+    config = {
+        "list": ["--config_file", str([train, pgd])],
+        "JSON": ["--config_file", json.dumps([train, pgd])],
+        "without quotes": ["--config_file", f"[{train},{pgd}]"],
+        "comma": ["--config_file", f"{train},{pgd}"],
+        "tuple": ["--config_file", f"('{train}', '{pgd}')"],
+        "equals": [f"--config_file=['{train}','{pgd}']"],
+    }[form]
+    check("--attack_steps", "3", "--epochs", "3", config=config)
+    assert "Did you mean --attack_steps?" in refused(check, "--attack_stesp", "3", config=config)
+
+
+def test_a_config_of_ones_own_in_yaml_counts(check, bundle, tmp_path):
+    (tmp_path / "mine.yaml").write_text("my_option: 3\n")
+    config = ["--config_file", str([*files(bundle, ["train"]), str(tmp_path / "mine.yaml")])]
+    check("--my_option", "4", config=config)
+    assert "Did you mean --my_option?" in refused(check, "--my_optoin", "4", config=config)
+
+
+def test_other_programs_are_left_alone(check):
+    check("--epoch", "3", program="/usr/bin/pytest")
+    check("--epoch", "3", command="ckpt_export")
+
+
+def test_a_run_whose_configs_are_not_on_the_command_line_is_left_alone(check):
+    check("--epoch", "3", config=["--args_file", "arguments.json"])
