@@ -1,6 +1,7 @@
 """Bundles: rendering them from one template and one table, and what their configs need at run time."""
 
 from seat_components.bundles.overrides import check_overrides
+from seat_components.bundles.processes import join_processes, leave_processes
 from seat_components.bundles.run_record import write_run_record
 
-__all__ = ["check_overrides", "write_run_record"]
+__all__ = ["check_overrides", "join_processes", "leave_processes", "write_run_record"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def save_slices(path: Path, image: Tensor, label: Tensor, clean: Attacked, worst: Attacked, radius: Tensor) -> None:
-    """Write the slice of the case's largest labelled area as an ``.npz`` of 2-D arrays.
+    """Write the slice of the case's largest labelled area as an ``.npz`` of 2-D arrays (x, y).
 
     Args:
         path: the file.
@@ -28,8 +28,7 @@ def save_slices(path: Path, image: Tensor, label: Tensor, clean: Attacked, worst
     index = int(label[0, 0].ne(0).sum(dim=(0, 1)).argmax())
 
     def cut(volume: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
-        # First array axis is x: turned so that a picture's rows run from back to front, as radiologists look.
-        return np.rot90(volume[0, 0, :, :, index].cpu().numpy())
+        return np.asarray(volume[0, 0, :, :, index].cpu().numpy())
 
     arrays = {
         "image": cut(image),

@@ -176,6 +176,7 @@ def set_random_state(state: Mapping[str, torch.Tensor]) -> None:
     rank = idist.get_rank()
     if rank >= len(state["torch"]):
         return
-    torch.set_rng_state(state["torch"][rank])
+    # Copies: the generators read a view from the start of its storage, not from its own.
+    torch.set_rng_state(state["torch"][rank].clone())
     if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"][rank])
+        torch.cuda.set_rng_state(state["cuda"][rank].clone())

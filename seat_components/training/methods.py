@@ -63,7 +63,8 @@ class PerturbedUpdate(TrainingUpdate):
         """Go on from ``state``; with another number of processes, the new ones keep their own seed."""
         super().load_state_dict(state)
         if idist.get_rank() < len(state["generators"]):
-            self.generator.set_state(state["generators"][idist.get_rank()].cpu())
+            # A copy: set_state reads a view from the start of its storage, not from its own.
+            self.generator.set_state(state["generators"][idist.get_rank()].cpu().clone())
 
 
 class RandomUpdate(PerturbedUpdate):

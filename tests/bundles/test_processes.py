@@ -1,0 +1,67 @@
+"""Two processes under torchrun agree with one process at the same effective batch."""
+
+import csv
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from bundle_runs import SMALL, command, workflow
+
+from seat_components.bundles import join_processes
+from seat_components.refusals import RefusalError
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def torchrun(bundle, configs, **overrides):
+    words = command(bundle, configs, **overrides)
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+    return subprocess.run(
+        [*run, *words[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600
+    )
+
+
+def history(folder):
+    with (folder / "training_history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.slow
+def test_two_processes_agree_with_one(bundle, task04_phantom, tmp_path):
+    common = {**SMALL, "dataset_dir": str(task04_phantom)}
+    folders = {count: tmp_path / str(count) for count in (1, 2)}
+    one = {**common, "batch_size": 4, "ckpt_dir": str(folders[1]), "output_dir": str(folders[1])}
+    workflow(bundle, ["train"], **one).run()
+    # Two processes with half the batch: the same samples make a step, in two halves.
+    half = {**common, "batch_size": 2, "ckpt_dir": str(folders[2]), "output_dir": str(folders[2])}
+    result = torchrun(bundle, ["train", "multi_gpu_train"], **{**half, "stop_after_minutes": 1e-4})
+    assert result.returncode == 0, result.stdout
+    result = torchrun(bundle, ["train", "multi_gpu_train", "resume"], **half)
+    assert result.returncode == 0, result.stdout
+    alone, together = history(folders[1]), history(folders[2])
+    assert [row["g"] for row in alone] == [row["g"] for row in together]
+    for row, other in zip(alone, together, strict=True):
+        for name in ("gradient_norm", "train_loss", "val_mean_dice", "threshold", "backpropagations"):
+            if row[name]:
+                assert float(other[name]) == pytest.approx(float(row[name]), rel=1e-3, abs=1e-3), name
+    weights = [torch.load(folder / "model_final.pt", weights_only=True) for folder in folders.values()]
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-3) for name in weights[0])
+    checkpoint = torch.load(folders[2] / "training_checkpoint.pt", weights_only=True)
+    assert len(checkpoint["parts"]["update"]["noise"]) == 2
+
+
+def test_several_processes_and_one_config_must_fit(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    join_processes(distributed=False)
+    with pytest.raises(RefusalError, match="torchrun --nproc_per_node"):
+        join_processes(distributed=True)
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RefusalError, match="multi_gpu_train"):
+        join_processes(distributed=False)
