@@ -38,14 +38,10 @@ def depthwise_conv3d(volume: Tensor, weight: Tensor, stride: list[int]) -> Tenso
     """
     if is_scripting():
         result = F.conv3d(volume, weight, None, stride, 1, 1, weight.shape[0])
-    elif stock_operators_only():
-        result = F.conv3d(volume, weight, None, tuple(stride), 1, 1, weight.shape[0])
+    elif not stock_operators_only():
+        result = _depthwise_conv3d(volume, weight, (stride[0], stride[1], stride[2]))
     else:
-        volume, weight = _autocast(volume), _autocast(weight)
-        # A Function's backward computes the gradients of all its inputs, wanted or not. The weight gradient, which
-        # attacks do not want, has therefore a node of its own: it takes part through a stand-in for the result.
-        stand_in = _DepthwiseWeight.apply(volume.detach(), weight, tuple(stride))  # type: ignore[no-untyped-call]
-        result = _DepthwiseVolume.apply(volume, weight.detach(), stand_in, tuple(stride))  # type: ignore[no-untyped-call]
+        result = F.conv3d(volume, weight, None, stride, 1, 1, weight.shape[0])
     return result
 
 
@@ -59,11 +55,12 @@ def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (B, K, D, H, W); 16-bit under autocast.
     """
-    if is_scripting() or stock_operators_only() or volume.device.type != "cpu" or torch.get_num_threads() > 1:
+    if is_scripting():
         result = F.conv3d(volume, weight)
-    else:
-        # On one thread PyTorch takes its slow convolution; a linear layer is two to three times as fast there.
+    elif _convolution_is_slow(volume):
         result = F.linear(volume.movedim(1, -1), weight.flatten(1)).movedim(-1, 1)
+    else:
+        result = F.conv3d(volume, weight)
     return result
 
 
@@ -80,15 +77,26 @@ def instance_norm(volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swis
     Returns:
         The shape and type of ``volume``; 16-bit values are computed in float32. It can be differentiated once.
     """
-    if is_scripting():
+    if not is_scripting() and not stock_operators_only():
+        result: Tensor = _InstanceNorm.apply(volume, weight, bias, eps, swish)  # type: ignore[no-untyped-call]
+    else:
         result = F.instance_norm(volume, None, None, weight, bias, True, 0.0, eps)
         result = F.silu(result) if swish else result
-    elif stock_operators_only():
-        result = F.instance_norm(volume, weight=weight, bias=bias, eps=eps)
-        result = F.silu(result) if swish else result
-    else:
-        result = _InstanceNorm.apply(volume, weight, bias, eps, swish)  # type: ignore[no-untyped-call]
     return result
+
+
+def _depthwise_conv3d(volume: Tensor, weight: Tensor, stride: tuple[int, int, int]) -> Tensor:
+    volume, weight = _autocast(volume), _autocast(weight)
+    # A Function's backward computes the gradients of all its inputs, wanted or not. The weight gradient, which
+    # attacks do not want, has therefore a node of its own: it takes part through a stand-in for the result.
+    stand_in = _DepthwiseWeight.apply(volume.detach(), weight, stride)  # type: ignore[no-untyped-call]
+    result: Tensor = _DepthwiseVolume.apply(volume, weight.detach(), stand_in, stride)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _convolution_is_slow(volume: Tensor) -> bool:
+    """Whether a linear layer is faster: two to three times on one thread, where PyTorch takes its slow convolution."""
+    return volume.device.type == "cpu" and torch.get_num_threads() == 1 and not stock_operators_only()
 
 
 def _autocast(tensor: Tensor) -> Tensor:

@@ -120,7 +120,10 @@ class ROG(nn.Module):
         if not is_scripting() and not stock_operators_only():
             self._check_size(image)
         recompute = self._memory != "default"
-        small, finest = self.stem(image, recompute)
+        if not is_scripting() and self._memory == "checkpoint":
+            small, finest = rerun_in_backward(self.stem, image, recompute)
+        else:
+            small, finest = self.stem(image, recompute)
         # What was sent to the head and to levels 0 to 3, and not read yet.
         inbox = [[small], [finest], torch.jit.annotate(list[Tensor], []), [], []]
         for cell in self.lattice.values():
@@ -184,6 +187,8 @@ class Stem(nn.Module):
         # The layout of a one-channel volume is ambiguous, and without this everything would run in the slow one.
         volume = channels_last(self.conv1(image))
         small = self.norm2(self.conv2(volume, recompute))
+        if not is_scripting() and recompute:
+            return small, self.norm4(self.conv4(rerun_in_backward(self.conv3, small), recompute))
         return small, self.norm4(self.conv4(self.conv3(small), recompute))
 
 
