@@ -71,7 +71,10 @@ def apgd(
 
 
 def ascend(victim: Victim, start: Tensor, loss: Loss, steps: int) -> BestPerSample:
-    """Algorithm 1 from ``start``: the best iterate of each sample."""
+    """Algorithm 1 from ``start``: the best iterate of each sample.
+
+    The conditions at checkpoint w_j are looked at as soon as x^(w_j) is known, which saves the step that they discard.
+    """
     checkpoints = checkpoint_steps(steps)
     best = BestPerSample(start)
     value, gradient = victim.value_and_gradient(start, loss)

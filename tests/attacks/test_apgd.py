@@ -57,6 +57,57 @@ def test_larger_radii_are_visited_but_not_returned() -> None:
     assert max(seen[14:]) == pytest.approx(1, abs=1e-3)
 
 
+def published_algorithm(start: float, best_point: float, curvature: float, radius: float, steps: int) -> list[float]:
+    """Algorithm 1 for one number and f(x) = −curvature·(x − best_point)², in plain arithmetic: the points visited."""
+
+    def value(x: float) -> float:
+        return -curvature * (x - best_point) ** 2
+
+    def clip(x: float) -> float:
+        return min(max(x, -radius), radius)
+
+    visited, x, before, step = [start], start, start, 2 * radius
+    highest = start
+    rises, checked, at_check, halved_before = 0, 0, start, False
+    for k in range(1, steps + 1):
+        direction = (x < best_point) - (x > best_point)
+        z = clip(x + step * direction)
+        new = z if k == 1 else clip(x + 0.75 * (z - x) + 0.25 * (x - before))
+        rises += value(new) > value(x)
+        before, x = x, new
+        visited.append(x)
+        if value(x) > value(highest):
+            highest = x
+        if k in checkpoint_steps(steps):
+            few = rises < 0.75 * (k - checked)
+            stuck = not halved_before and value(highest) == value(at_check)
+            halved_before = few or stuck
+            if halved_before:
+                step, x = step / 2, highest
+            rises, checked, at_check = 0, k, highest
+    return visited
+
+
+@pytest.mark.parametrize("best_point", [0.0371, -0.2213, 0.499, 0.7])
+@pytest.mark.parametrize("steps", [1, 7, 20, 60])
+def test_visits_the_points_of_the_published_algorithm(best_point: float, steps: int) -> None:
+    image = torch.zeros(1, 1, 1, dtype=torch.float64)
+    seen: list[float] = []
+
+    def predictor(inputs: Tensor) -> Tensor:
+        seen.append(float(inputs.detach()))
+        return torch.cat([inputs, -inputs], dim=1)
+
+    def loss(logits: Tensor, _: Tensor) -> Tensor:
+        return -3 * (logits[:, 0] - best_point).square().flatten(1).sum(dim=1)
+
+    apgd(
+        predictor, image, image.long(), eps=0.25, bounds=(-1.0, 1.0), steps=steps, loss=loss,
+        generator=torch.Generator().manual_seed(1),
+    )  # fmt: skip
+    assert seen == pytest.approx(published_algorithm(seen[0], best_point, 3.0, 0.5, steps), abs=1e-12)
+
+
 def test_step_is_halved_where_the_loss_oscillates() -> None:
     """The best point of −(s − 0.1234·ε)² lies inside the budget: only ever smaller steps come near it."""
     image = torch.zeros(1, 1, 8)

@@ -200,9 +200,11 @@ def test_network_runs_in_evaluation_mode_and_a_callable_as_it_is(name: str) -> N
     modes: list[bool] = []
     network.body[0].register_forward_hook(lambda *_: modes.append(network.body[2].training))
     image, label = example()
-    run(name, network, image, label, restarts=2)
-    assert modes
-    assert not any(modes)
+    for predictor in (network, CountingPredictor(CountingPredictor(network))):
+        modes.clear()
+        run(name, predictor, image, label, restarts=2)
+        assert modes
+        assert not any(modes)
     modes.clear()
     run(name, network.forward, image, label, restarts=2)
     assert modes

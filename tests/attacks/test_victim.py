@@ -47,6 +47,20 @@ def test_gradient_of_a_large_volume_survives_half_precision() -> None:
     torch.testing.assert_close(gradient, -2 * wrong, rtol=1e-2, atol=0.0)
 
 
+def test_gradient_is_finite_where_the_network_s_is_not() -> None:
+    """The square root has an infinite slope at 0, and 0·∞ gives NaN."""
+    image = torch.tensor([0.0, 0.5, 1.0]).reshape(1, 1, 3)
+
+    def predictor(inputs: Tensor) -> Tensor:
+        return torch.cat([inputs.square().sqrt(), -inputs], dim=1)
+
+    with under_attack(predictor, image, image.long() * 0, 0.1, None) as victim:
+        value, gradient = victim.value_and_gradient(image, LOSSES["ce"])
+    assert value.isfinite().all()
+    assert gradient.isfinite().all()
+    assert (gradient[..., 1:] != 0).all()
+
+
 def test_random_start_fills_the_budget() -> None:
     image = torch.zeros(1, 1, 10_000)
     with under_attack(two_classes, image, image.long(), 0.1, (-1.0, 1.0)) as victim:
