@@ -140,6 +140,13 @@ BAD_VALUES = {
     "g_max": ({"g_max": 1}, [], ["g_max is 1", "2 or more"]),
     "replays": ({"replays": 0}, ["free"], ["replays is 0", "1 or more"]),
     "batch": ({"batch_size": 0}, [], ["batch_size is 0", "at least 1"]),
+    "words": ({"eps_255": "eight"}, [], ["eps_255 is 'eight', but it must be a number"]),
+    "epochs": ({"epochs": 0}, [], ["epochs is 0", "1 or more"]),
+    "learning rate": ({"learning_rate": -1}, [], ["learning_rate is -1", "0 or more"]),
+    "interval": ({"val_interval": 0}, [], ["val_interval is 0", "1 or more"]),
+    "patch": ({"patch_size": [16, 16]}, [], ["patch_size is [16, 16]", "three whole numbers"]),
+    "seed": ({"seed": -1}, [], ["seed is -1", "0 to"]),
+    "two": ({"seed": 1.5, "memory": "huge"}, [], ["seed is 1.5", "memory is 'huge'", "recompute"]),
     "pieces": ({"accumulate": 9}, [], ["accumulate is 9", "1 to 3"]),
 }
 
@@ -194,12 +201,12 @@ def test_a_bad_value_is_named_before_training(bundle, task04_phantom, tmp_path, 
     assert_not_trained(tmp_path)
 
 
-@pytest.mark.parametrize("eps_255", [-2, [2, -4], 0, [], 256])
+@pytest.mark.parametrize("eps_255", [-2, [2, -4], 0, [], 256, "abc", [2, "x"]])
 def test_a_bad_attack_budget_is_named(bundle, task04_phantom, tmp_path, eps_255):
     weights = save_weights(tmp_path / "weights.pt")
     changed = {"weights": str(weights), "attack_eps_255": eps_255}
     message = refusal(start, bundle, ["train", "attack"], task04_phantom, tmp_path, **changed)
-    assert f"attack_eps_255 is {eps_255}" in message
+    assert f"attack_eps_255 is {eps_255!r}" in message
 
 
 def test_an_unknown_protocol_is_named_with_the_known_ones(bundle, task04_phantom, tmp_path):

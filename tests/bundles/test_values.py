@@ -1,0 +1,57 @@
+"""The kinds of config values: the template's defaults are of their kind, and others are named."""
+
+import json
+
+import pytest
+from bundle_runs import files
+from monai.bundle import ConfigParser
+
+from seat_components.bundles import check_values
+from seat_components.bundles.render import render
+from seat_components.bundles.values import RULES
+from seat_components.refusals import RefusalError
+from seat_components.tasks import all_tasks
+
+
+@pytest.mark.parametrize("task", [task.name for task in all_tasks()])
+def test_the_defaults_of_every_bundle_pass(task):
+    rendered = render(task)
+    for name in ("train", "attack", "inference"):
+        config = json.loads(rendered[f"configs/{name}.json"])
+        check_values(**{key: value for key, value in config.items() if key in RULES})
+
+
+def test_every_number_of_the_training_config_is_checked(bundle):
+    config = ConfigParser.load_config_file(*files(bundle, ["train"]))
+    numbers = {key for key, value in config.items() if type(value) in (int, float)}
+    assert numbers - {"fold"} <= RULES.keys()
+    call = " ".join(map(str, config["initialize"]))
+    assert all(f"{key}=@{key}" in call for key in numbers - {"fold"})
+
+
+WRONG = {
+    "epochs": [0, -1, 2.5, "x", None, True],
+    "batch_size": [2.5, "x", None],
+    "learning_rate": [-1, "x", float("inf"), float("nan")],
+    "eps_255": ["x", None, [8]],
+    "patch_size": [16, [16, 16], [0, 8, 8], [8.5, 8, 8], "[8,8,8"],
+    "cache_rate": [-0.1, 1.1, "x"],
+    "num_workers": [-1, 0.5],
+    "memory": ["huge", 1],
+    "seed": [-1, 0.5, 2**32],
+    "stop_after_minutes": ["x"],
+    "attack_eps_255": ["x", [2, "x"], None],
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_values_of_another_kind_are_refused_by_name(name):
+    for value in WRONG[name]:
+        with pytest.raises(RefusalError) as caught:
+            check_values(**{name: value})
+        assert str(caught.value).startswith(f"{name} is {value!r}, but it must be ")
+
+
+def test_all_wrong_values_are_named():
+    with pytest.raises(RefusalError, match=r"epochs is 0.*\n.*seed is -1"):
+        check_values(epochs=0, batch_size=3, seed=-1)
