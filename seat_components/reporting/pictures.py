@@ -1,0 +1,110 @@
+"""The captioned pictures of the report: which figures there are, and what each one shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seat_components.reporting.page import Image
+from seat_components.reporting.records import RunRecords
+from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
+from seat_components.reporting.slice_figures import attacked_slices
+from seat_components.reporting.slices import largest_falls
+from seat_components.reporting.style import png, run_styles
+from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
+
+WINDOW = 50
+
+
+def training(runs: Sequence[RunRecords]) -> list[Image]:
+    """Training curves of each run, and mean K̃ of all of them."""
+    images = []
+    for i, (run, style) in enumerate(zip(runs, run_styles(runs), strict=True), start=1):
+        if run.history:
+            images.append(
+                Image(
+                    f"training_{i}",
+                    f"{run.name}: training",
+                    f"{run.history.epochs} epochs. Loss of each batch's last replay; clean Dice on the validation "
+                    "cases, where validated; K̃, the mean L1 norm of the loss's gradient at the (perturbed) input, with "
+                    "the threshold that the schedule compares it with; and g, the backpropagations per batch.",
+                    png(training_curves(run, run.history, style)),
+                )
+            )
+    longest = max((run.history.epochs for run in runs if run.history), default=0)
+    if longest:
+        short = f" No run is longer than {WINDOW} epochs, so there is one window." if longest <= WINDOW else ""
+        images.append(
+            Image(
+                "gradient_norm",
+                "Input-gradient norm by method (the paper's Figure 1)",
+                f"K̃ over windows of {WINDOW} epochs from epoch 1; the last window has the epochs left.{short}",
+                png(gradient_norm_by_window(runs, WINDOW)),
+            )
+        )
+    return images
+
+
+def robustness(runs: Sequence[RunRecords]) -> list[Image]:
+    """Dice against ε: all runs together, then each run by attack."""
+    if not any(run.robustness and run.robustness.budgets for run in runs):
+        return []
+    images = [
+        Image(
+            "dice_by_budget",
+            "Dice against ε by method (the paper's Figure 2)",
+            "Mean Dice over foreground classes and cases. Left: averaged over the attacks (random noise is not one). "
+            "Right: per volume, the lowest Dice of all attacks. At 0: the same inputs without attack. "
+            + " ".join(_on_what(run) for run in runs if run.robustness),
+            png(dice_by_budget(runs)),
+        )
+    ]
+    for i, run in enumerate(runs, start=1):
+        if run.robustness and run.robustness.budgets:
+            images.append(
+                Image(
+                    f"dice_by_attack_{i}",
+                    f"{run.name}: Dice against ε by attack",
+                    "Mean Dice over foreground classes and cases under each attack, averaged over the attacks (black), "
+                    f"and in the worst case per volume. {_on_what(run)}",
+                    png(dice_by_attack(run.robustness)),
+                )
+            )
+    return images
+
+
+def cases(runs: Sequence[RunRecords]) -> list[Image]:
+    """Each case before and after attack, and slices of those that fell most."""
+    images = []
+    budgets = sorted({run.robustness.compared_eps for run in runs if run.robustness and run.robustness.compared_eps})
+    for eps in budgets:
+        pairs = [run.robustness.clean_and_worst(eps) if run.robustness else {} for run in runs]
+        if any(pairs):
+            images.append(
+                Image(
+                    f"cases_{eps:g}",
+                    f"Each case, without attack and under its worst, ε = {eps:g}/255",
+                    "One point per case: "
+                    + ", ".join(f"{run.name} {len(points)}" for run, points in zip(runs, pairs, strict=True) if points)
+                    + ". The further below the dashed line, the more the attack took. Undefined Dice is left out.",
+                    png(clean_against_worst(runs, eps)),
+                )
+            )
+    for i, run in enumerate(runs, start=1):
+        shown = largest_falls(run.slices)
+        if shown:
+            scale = "±ε_b of the case" if all(one.budget > 0 for one in shown) else "± the slice's largest change"
+            images.append(
+                Image(
+                    f"slices_{i}",
+                    f"{run.name}: slices of the cases that fell most",
+                    f"The {len(shown)} of {len(run.slices)} recorded cases that lost the most Dice; the Dice is of the "
+                    f"whole case. The perturbation is attacked − clean image, on a scale of {scale}.",
+                    png(attacked_slices(run, shown)),
+                )
+            )
+    return images
+
+
+def _on_what(run: RunRecords) -> str:
+    record = run.robustness
+    return f"{run.name}: protocol {record.protocol}, {len(record.case_names)} cases." if record else ""

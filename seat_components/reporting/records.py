@@ -1,0 +1,123 @@
+"""Everything that one run left in its output folder, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seat_components.refusals import refuse
+from seat_components.reporting import history, metrics, robustness
+from seat_components.reporting.fields import Fields
+from seat_components.reporting.history import History, read_history
+from seat_components.reporting.metrics import Metrics, read_metrics
+from seat_components.reporting.robustness import Robustness, read_robustness
+from seat_components.reporting.slices import AttackedSlice, read_slices
+
+RUN_FILE = "run.json"
+SLICES_FOLDER = "slices"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What run.json says about a run, all optional; empty texts where it says nothing.
+
+    Attributes:
+        name: how the run is called in the report; its folder's name by default.
+        method: SEAT, clean, random, FREE or PGD.
+        task: the dataset, e.g. ``Task04_Hippocampus``.
+        data: a remark on the data, e.g. that it is synthetic.
+        label_names: names by label value.
+    """
+
+    name: str
+    bundle: str
+    method: str
+    task: str
+    data: str
+    label_names: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecords:
+    """The records of one run; None where its folder has no such file."""
+
+    folder: Path
+    description: Description
+    history: History | None
+    metrics: Metrics | None
+    robustness: Robustness | None
+    slices: tuple[AttackedSlice, ...]
+
+    @property
+    def name(self) -> str:
+        """How the run is called in the report."""
+        return self.description.name
+
+    @property
+    def bundle(self) -> str:
+        """The bundle's name from the first record that has it; empty where none does."""
+        evaluated = self.robustness or self.metrics
+        return self.description.bundle or (evaluated.bundle if evaluated else "")
+
+    @property
+    def task(self) -> str:
+        """The dataset's name, or the bundle's where run.json does not name it."""
+        return self.description.task or self.bundle
+
+    @property
+    def weights(self) -> list[str]:
+        """The SHA-256 of the evaluated weights, each once."""
+        evaluated = (self.metrics, self.robustness)
+        return list(dict.fromkeys(record.weights_sha256 for record in evaluated if record and record.weights_sha256))
+
+    @property
+    def missing(self) -> list[str]:
+        """One line for each part that the report cannot have, and what would write its record."""
+        parts = (
+            (self.history, history.FILE, "no training curves and no backpropagations: written by training"),
+            (self.metrics, metrics.FILE, "no clean metrics on whole volumes: written by evaluate.json"),
+            (self.robustness, robustness.FILE, "nothing about attacks: written by attack.json"),
+            (self.slices, f"{SLICES_FOLDER}/*.npz", "no example slices: written by attack.json"),
+        )
+        return [f"{file} is absent or empty, so there is {means}" for record, file, means in parts if not record]
+
+    def label_name(self, label: str) -> str:
+        """The name of ``label``, or the label itself where run.json does not name it."""
+        return self.description.label_names.get(label, label)
+
+
+def read_run(folder: Path) -> RunRecords:
+    """Read every record in ``folder``, an output_dir of a bundle.
+
+    Raises:
+        RefusalError: if the folder is missing or has none of the records, or if one of them is malformed.
+    """
+    if not folder.is_dir():
+        refuse(f"{folder} is not a folder: name the output_dir of a training, evaluation or attack run")
+    records = RunRecords(
+        folder=folder,
+        description=_describe(folder),
+        history=read_history(folder / history.FILE) if (folder / history.FILE).exists() else None,
+        metrics=read_metrics(folder / metrics.FILE) if (folder / metrics.FILE).exists() else None,
+        robustness=read_robustness(folder / robustness.FILE) if (folder / robustness.FILE).exists() else None,
+        slices=tuple(read_slices(folder / SLICES_FOLDER)),
+    )
+    if not (records.history or records.metrics or records.robustness or records.slices):
+        refuse(
+            f"{folder} has nothing to report: it must hold {history.FILE} with a finished epoch, {metrics.FILE}, "
+            f"{robustness.FILE} or {SLICES_FOLDER}/*.npz, as a bundle's output_dir does after a run"
+        )
+    return records
+
+
+def _describe(folder: Path) -> Description:
+    path = folder / RUN_FILE
+    fields = Fields.of_file(path) if path.exists() else Fields({}, str(path))
+    return Description(
+        name=fields.text("name", folder.resolve().name),
+        bundle=fields.text("bundle", ""),
+        method=fields.text("method", ""),
+        task=fields.text("task", ""),
+        data=fields.text("data", ""),
+        label_names=fields.texts("label_names"),
+    )

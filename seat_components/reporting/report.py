@@ -1,0 +1,112 @@
+"""Put a report together from the records of one or several runs, and write it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from seat_components.refusals import refuse
+from seat_components.reporting import tables
+from seat_components.reporting.page import Block, Image, Notice, Section, Table, render
+from seat_components.reporting.records import RunRecords, read_run
+from seat_components.reporting.robustness import BUDGET_TOLERANCE
+
+PAGE = "report.html"
+PICTURE_PREFIX = "report_"
+
+
+def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
+    """Write ``report.html``, which holds all its pictures, and the same pictures as ``report_*.png`` beside it.
+
+    Args:
+        runs: output folders of runs; each may have only some of the records.
+        out: the folder to write to, made where it is absent; by default the first run's.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        RefusalError: if no run is named, a run has no record at all, a record is malformed, ``out`` is a file, or
+            matplotlib is not installed. Nothing is written then.
+    """
+    if not runs:
+        refuse("No run is named: name at least one output_dir to report on")
+    if importlib.util.find_spec("matplotlib") is None:
+        refuse("The report draws with matplotlib, which is not installed: pip install 'seat-components[report]'")
+    # Here and not at the top: matplotlib is an optional extra, which importing this package must not need.
+    from seat_components.reporting import pictures  # noqa: PLC0415
+
+    folder = Path(runs[0]) if out is None else Path(out)
+    if folder.exists() and not folder.is_dir():
+        refuse(f"{folder} is a file, but the report needs a folder for its page and pictures")
+    records = distinct_names([read_run(Path(run)) for run in runs])
+    sections = [
+        Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
+        Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
+        Section("Robustness", _each(pictures.robustness(records), [tables.dice_by_attack(run) for run in records])),
+        Section("Cases", _each(pictures.cases(records))),
+        Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
+    ]
+    top: list[Block] = [alarms(records), tables.key_numbers(records), *_each([missing(records)])]
+    title = "SEAT report: " + ", ".join(dict.fromkeys(run.task or run.name for run in records))
+    text = render(title, [summary(run) for run in records], top, sections)
+    folder.mkdir(parents=True, exist_ok=True)
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Image):
+                (folder / f"{PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
+    page = folder / PAGE
+    page.write_text(text, encoding="utf-8")
+    return page
+
+
+def summary(run: RunRecords) -> str:
+    """One line on a run: task, method, data, weights, number of cases."""
+    evaluated = run.robustness.case_names if run.robustness else list(run.metrics.cases) if run.metrics else None
+    parts = [
+        f"task {run.task}" if run.task else "",
+        f"method {run.description.method}" if run.description.method else "",
+        run.description.data,
+        "weights " + ", ".join(sha[:12] for sha in run.weights) if run.weights else "",
+        f"{len(evaluated)} cases" if evaluated is not None else "training only",
+    ]
+    return f"{run.name}: " + " · ".join(part for part in parts if part)
+
+
+def alarms(runs: Sequence[RunRecords]) -> Notice:
+    """The sanity alarms of every evaluation, and those that the records themselves give cause for."""
+    lines = []
+    for run in runs:
+        found = list(run.robustness.alarms) if run.robustness else []
+        if run.robustness and run.robustness.largest_linf > 1 + BUDGET_TOLERANCE:
+            found.append(f"the budget was exceeded: |adv − x| reached {run.robustness.largest_linf:.6f} times ε_b")
+        if len(run.weights) > 1:
+            found.append("metrics.json and robustness.json are of different weights; they do not belong together")
+        lines += [f"{run.name}: {line}" for line in found]
+    if lines:
+        return Notice("alarms", "Alarms: read these before any robust number", lines)
+    if any(run.robustness for run in runs):
+        return Notice("calm", "No sanity alarm was raised", [])
+    return Notice("open", "Robustness was not measured, so no sanity check has been made", [])
+
+
+def missing(runs: Sequence[RunRecords]) -> Notice | None:
+    """What this report cannot show, and why."""
+    lines = [f"{run.name}: {line}" for run in runs for line in run.missing]
+    return Notice("open", "Not in this report", lines) if lines else None
+
+
+def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
+    """The runs, numbered behind their names where two have the same."""
+    names = [run.name for run in runs]
+    numbered = []
+    for i, run in enumerate(runs):
+        name = f"{run.name} ({names[: i + 1].count(run.name)})" if names.count(run.name) > 1 else run.name
+        numbered.append(replace(run, description=replace(run.description, name=name)))
+    return numbered
+
+
+def _each(*groups: Sequence[Image | Table | Notice | None]) -> list[Block]:
+    return [block for group in groups for block in group if block is not None]

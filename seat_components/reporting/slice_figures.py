@@ -1,0 +1,96 @@
+"""Pictures of attacked slices: image, label, clean prediction, perturbation, attacked prediction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Patch
+
+from seat_components.reporting.records import RunRecords
+from seat_components.reporting.slices import AttackedSlice, Picture
+from seat_components.reporting.style import BLACK, LABELS
+
+OPACITY = 0.35
+ROW_INCHES = 2.25
+
+
+def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
+    """One row per slice; predictions and label lie over the image with outlines, classes by colour.
+
+    The perturbation's scale is ±ε_b where the record has it, so that saturated means the whole budget is used;
+    otherwise ± the slice's own largest change.
+    """
+    figure = Figure(figsize=(10.4, ROW_INCHES * len(slices) + 0.5), layout="constrained")
+    rows = figure.subplots(len(slices), 5, squeeze=False)
+    classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
+    colours = {value: LABELS[i % len(LABELS)] for i, value in enumerate(classes)}
+    for one, row in zip(slices, rows, strict=True):
+        image, label, clean, perturbation, attacked = row
+        for axes in row:
+            axes.set_xticks([])
+            axes.set_yticks([])
+        grey(image, one.image)
+        overlay(label, one.image, one.label, colours)
+        overlay(clean, one.image, one.clean_prediction, colours)
+        overlay(attacked, one.image, one.attacked_prediction, colours)
+        _scale_bar(figure, perturbation, one)
+        image.set_ylabel(one.case, fontsize=8)
+        for axes, title in (
+            (image, "image"),
+            (label, "label"),
+            (clean, f"clean prediction\nDice {one.clean_dice:.3f}"),
+            (perturbation, f"perturbation, {one.attack}\nε = {one.eps_255:g}/255"),
+            (attacked, f"attacked prediction\nDice {one.attacked_dice:.3f}"),
+        ):
+            axes.set_title(title, fontsize=8.5)
+    handles = [
+        Patch(facecolor=(*to_rgb(colour), OPACITY), edgecolor=colour, label=run.label_name(str(value)))
+        for value, colour in colours.items()
+    ]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
+    return figure
+
+
+def grey(axes: Axes, image: Picture) -> AxesImage:
+    """The image in grey, first axis to the right and second upwards (axial slices in RAS order stand upright)."""
+    return axes.imshow(image.T, cmap="gray", origin="lower", interpolation="nearest")
+
+
+def overlay(axes: Axes, image: Picture, mask: Picture, colours: dict[int, str]) -> None:
+    """``mask`` over ``image``: each class filled lightly and outlined in its colour."""
+    grey(axes, image)
+    for value, colour in colours.items():
+        inside = np.equal(mask.T, value)
+        if inside.any():
+            fill = np.zeros((*inside.shape, 4))
+            fill[inside] = (*to_rgb(colour), OPACITY)
+            axes.imshow(fill, origin="lower", interpolation="nearest")
+            # A rim of zeros closes the outlines of regions that reach the slice's edge.
+            rim = np.pad(inside.astype(float), 1)
+            across, up = (np.arange(-1, size + 1) for size in reversed(inside.shape))
+            axes.contour(across, up, rim, levels=[0.5], colors=[colour], linewidths=1.1)
+    axes.set_xlim(-0.5, mask.shape[0] - 0.5)
+    axes.set_ylim(-0.5, mask.shape[1] - 0.5)
+
+
+def _scale_bar(figure: Figure, axes: Axes, one: AttackedSlice) -> None:
+    known = math.isfinite(one.budget) and one.budget > 0
+    largest = one.budget if known else float(np.abs(one.perturbation).max()) or 1.0
+    drawn = axes.imshow(
+        one.perturbation.T / largest, cmap="PuOr_r", vmin=-1, vmax=1, origin="lower", interpolation="nearest"
+    )
+    unit = r"$\varepsilon_b$" if known else "max"
+    bar = figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.03, ticks=[-1, 0, 1])
+    bar.ax.set_yticklabels([f"−{unit}", "0", f"+{unit}"], fontsize=7, color=BLACK)
+    bar.outline.set_visible(False)
+
+
+def _masks(one: AttackedSlice) -> Picture:
+    return np.stack([one.label, one.clean_prediction, one.attacked_prediction])

@@ -1,0 +1,86 @@
+"""How every picture looks: colours that colour-blind readers tell apart, quiet axes, PNG bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from seat_components.reporting.records import RunRecords
+
+# Okabe and Ito's palette; yellow is left out, being too light for lines on white.
+GREY, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, BLACK = (
+    "#6e6e6e",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+    "#000000",
+)
+METHODS = {"clean": GREY, "random": SKY, "free": ORANGE, "pgd": PURPLE, "seat": BLUE}
+OTHERS = (GREEN, VERMILION, BLACK)
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+ATTACKS = {
+    "clean": (GREY, "-", "o"),
+    "random": (GREY, ":", "x"),
+    "pgd-ce": (PURPLE, "-", "s"),
+    "apgd-ce": (BLUE, "-", "o"),
+    "apgd-dlr": (SKY, "--", "D"),
+    "apgd-margin": (SKY, "-", "^"),
+    "apgd-mask-ce": (GREEN, "-", "v"),
+    "apgd-mask-ce-balanced": (GREEN, "--", "P"),
+    "apgd-js": (BLUE, "--", "X"),
+    "segpgd": (PURPLE, "--", "D"),
+    "cospgd": (ORANGE, "--", "^"),
+    "fab": (ORANGE, ":", "v"),
+    "square": (ORANGE, "-", "s"),
+    "worst": (VERMILION, "-", "o"),
+}
+LABELS = (ORANGE, SKY, GREEN, PURPLE, VERMILION, BLUE)
+
+Line = tuple[str, str, str]
+
+
+def run_styles(runs: Sequence[RunRecords]) -> list[Line]:
+    """(colour, line, marker) of each run: the colour says the method, the line tells runs of one method apart."""
+    methods = [run.description.method.lower().partition("-")[0] for run in runs]
+    unknown = list(dict.fromkeys(method for method in methods if method not in METHODS))
+    colours = METHODS | {method: OTHERS[i % len(OTHERS)] for i, method in enumerate(unknown)}
+    ranks = [methods[:i].count(method) for i, method in enumerate(methods)]
+    return [
+        (colours[method], LINES[rank % len(LINES)], MARKERS[i % len(MARKERS)])
+        for i, (method, rank) in enumerate(zip(methods, ranks, strict=True))
+    ]
+
+
+def attack_style(attack: str) -> Line:
+    """(colour, line, marker) of an attack, the same in every report."""
+    return ATTACKS.get(attack, (BLACK, ":", "."))
+
+
+def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
+    """Title, axis names with units, a faint grid, and no box."""
+    axes.set_title(title, fontsize=10, loc="left", fontweight="bold")
+    axes.set_xlabel(x, fontsize=9)
+    axes.set_ylabel(y, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def legend_beside(axes: Axes) -> None:
+    """A legend to the right of the axes, where it covers no data."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, frameon=False, handlelength=2.6)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, the same bytes for the same data: no date and no software version inside."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=130, facecolor="white", bbox_inches="tight", metadata={"Software": None})
+    return buffer.getvalue()

@@ -1,0 +1,197 @@
+"""The tables of the report: records in, cells out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from seat_components.reporting import paper
+from seat_components.reporting.page import Table
+from seat_components.reporting.records import RunRecords
+from seat_components.reporting.robustness import COMPARED_EPS, WORST, Robustness
+
+NONE = "—"
+
+
+def number(value: float, form: str = ".4f") -> str:
+    """A number for a cell; a dash where it was not measured."""
+    return NONE if math.isnan(value) else format(value, form)
+
+
+def count(value: float) -> str:
+    """A whole number for a cell, thousands apart; decimals only where it is not whole."""
+    return NONE if math.isnan(value) else format(value, ",.0f" if value == round(value) else ",.1f")
+
+
+def key_numbers(runs: Sequence[RunRecords]) -> Table:
+    """The numbers to read first: one column per run, one line per quantity that any run has."""
+    lines: list[tuple[str, Callable[[RunRecords], str]]] = [
+        ("Method", lambda run: run.description.method or NONE),
+        ("Epochs trained", lambda run: str(run.history.epochs) if run.history else NONE),
+        ("Backpropagations per batch", lambda run: count(run.history.backpropagations) if run.history else NONE),
+        ("Training time", lambda run: duration(run.history["seconds"].tolist()) if run.history else NONE),
+        ("Best validation Dice (epoch)", _best),
+        ("Clean Dice, whole volumes", lambda run: number(run.metrics.mean_dice) if run.metrics else NONE),
+        ("Clean Dice, the protocol's inputs", lambda run: number(run.robustness.clean) if run.robustness else NONE),
+        ("Attack budget ε", lambda run: _at_compared(run.robustness, lambda _, eps: eps, "g", "/255")),
+        ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
+        ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
+        ("Largest |adv − x| / ε_b", lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else NONE),
+        ("Weights (SHA-256)", lambda run: " ".join(sha[:12] for sha in run.weights) or NONE),
+    ]
+    rows = [[name, *(cell(run) for run in runs)] for name, cell in lines]
+    return Table(
+        "",
+        ["", *(run.name for run in runs)],
+        [row for row in rows if any(cell != NONE for cell in row[1:])],
+        "Dice is the mean over foreground classes and cases. The worst case takes, per volume, the lowest Dice of all "
+        f"attacks that ran, at the attack budget. {NONE}: not measured.",
+    )
+
+
+def duration(seconds: Sequence[float]) -> str:
+    """The sum of measured seconds as hours and minutes, or minutes and seconds below an hour."""
+    measured = [value for value in seconds if not math.isnan(value)]
+    if not measured:
+        return NONE
+    minutes, rest = divmod(round(sum(measured)), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
+
+
+def clean_metrics(run: RunRecords) -> Table | None:
+    """Dice and surface distances by label, on whole volumes."""
+    if run.metrics is None:
+        return None
+    rows = [
+        [
+            run.label_name(label),
+            number(it.dice),
+            number(it.hausdorff95_mm, ".2f"),
+            number(it.surface_distance_mm, ".2f"),
+        ]
+        for label, it in run.metrics.labels.items()
+    ]
+    rows.append(["mean", number(run.metrics.mean_dice), NONE, NONE])
+    return Table(
+        f"{run.name}: clean, on whole volumes",
+        ["Label", "Dice", "Hausdorff 95 % [mm]", "Mean surface distance [mm]"],
+        rows,
+        f"{len(run.metrics.cases)} cases. Absent classes: {run.metrics.rule.rstrip('.')}.",
+    )
+
+
+def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
+    """Backpropagations per batch beside the paper's Table 1."""
+    rows = []
+    for run in runs:
+        if run.history:
+            total, epochs = run.history.backpropagations, run.history.epochs
+            printed = paper.backpropagations(run.task)
+            rows.append(
+                [
+                    run.name,
+                    str(epochs),
+                    count(total),
+                    count(total * paper.EPOCHS / epochs),
+                    *(count(printed.get(name, math.nan)) for name in ("SEAT", "SEAT-FT", "FREE/FREE-FT")),
+                ]
+            )
+    if not rows:
+        return None
+    return Table(
+        "Backpropagations per batch (the paper's Table 1)",
+        ["Run", "Epochs", "Counted", "Scaled to 300 epochs", "Paper: SEAT", "Paper: SEAT-FT", "Paper: FREE"],
+        rows,
+        "Counted where a backward pass was called. The paper's columns are for this task, in 300 epochs. Scaling is "
+        "proportional, which for SEAT in a short run gives its clean first epochs too much weight.",
+    )
+
+
+def dice_by_attack(run: RunRecords) -> Table | None:
+    """Dice by attack at ε = 8/255 beside the paper's Table 2, where the paper has this task and attack."""
+    record = run.robustness
+    if record is None or record.compared_eps is None:
+        return None
+    eps = record.compared_eps
+    labels = list(dict.fromkeys(label for row in record.summary for label in row.dice))
+    comparable = eps == COMPARED_EPS and paper.task_index(run.task) is not None
+    rows = []
+    for attack in record.attacks:
+        found = [row for row in record.summary if row.attack == attack and row.eps_255 in (0, eps)]
+        if found:
+            row = max(found, key=lambda row: row.eps_255)
+            printed = paper.dice(run.task, attack) if comparable else {}
+            beside = [number(printed.get(epochs, math.nan)) for epochs in paper.CHECKPOINT_EPOCHS] if comparable else []
+            cells = [number(row.dice.get(label, math.nan)) for label in labels]
+            rows.append([attack, number(row.mean_dice), *cells, *beside])
+    rows.append(
+        ["average over attacks", number(record.average(eps)), *[NONE] * (len(labels) + (3 if comparable else 0))]
+    )
+    ours = f"protocol {record.protocol}, {len(record.case_names)} cases, ε = {eps:g}/255"
+    return Table(
+        f"{run.name}: Dice by attack" + (" (the paper's Table 2)" if comparable else ""),
+        [
+            "Attack",
+            "Mean",
+            *(run.label_name(label) for label in labels),
+            *(f"Paper, {epochs} epochs" for epochs in paper.CHECKPOINT_EPOCHS if comparable),
+        ],
+        rows,
+        f"Ours: {ours}. " + (paper.WHAT_DIFFERS if comparable else _why_alone(run, eps)),
+    )
+
+
+def costs(run: RunRecords) -> Table | None:
+    """What each attack cost: passes of the network and seconds."""
+    record = run.robustness
+    if record is None or not record.cost:
+        return None
+    return Table(
+        f"{run.name}: cost by attack",
+        ["Attack", "Forward passes", "Backward passes", "Seconds"],
+        [
+            [attack, count(cost.forwards), count(cost.backwards), number(cost.seconds, ",.1f")]
+            for attack, cost in record.cost.items()
+        ],
+        f"All cases and budgets together, on {record.device}.",
+    )
+
+
+def protocol(run: RunRecords) -> Table | None:
+    """What is needed to run the same evaluation again."""
+    record = run.robustness
+    if record is None:
+        return None
+    rows = [
+        ["bundle", record.bundle],
+        ["weights, SHA-256", record.weights_sha256 or NONE],
+        ["protocol", record.protocol],
+        ["seed", record.seed],
+        ["cases", str(len(record.case_names))],
+        ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
+        ["device", record.device],
+        *([name, version] for name, version in record.versions.items()),
+    ]
+    return Table(f"{run.name}: how robustness was measured", ["", ""], rows)
+
+
+def _best(run: RunRecords) -> str:
+    best = run.history.best if run.history else None
+    return f"{number(best[0])} ({best[1]})" if best else NONE
+
+
+def _at_compared(
+    record: Robustness | None, value: Callable[[Robustness, float], float], form: str = ".4f", unit: str = ""
+) -> str:
+    if record is None or record.compared_eps is None:
+        return NONE
+    text = number(value(record, record.compared_eps), form)
+    return text if text == NONE else text + unit
+
+
+def _why_alone(run: RunRecords, eps: float) -> str:
+    if paper.task_index(run.task) is None:
+        return f"The paper has no values for {run.task or 'an unnamed task'}."
+    return (
+        f"The paper's Table 2 is at ε = 8/255, which was not run; its values do not belong beside those at {eps:g}/255."
+    )
