@@ -69,12 +69,12 @@ class Fields:
         values = self.record(name)._values
         return {key: self._as_number(value, f"{name}.{key}") for key, value in values.items()}
 
-    def texts(self, name: str) -> dict[str, str]:
-        """An object of texts by name; empty where absent."""
-        if name not in self:
-            return {}
-        inner = self.record(name)
-        return {key: inner.text(key, default="") for key in inner.names()}
+    def texts(self) -> dict[str, str]:
+        """Every field as text, by name; whatever is not text stands as it does in JSON."""
+        return {
+            name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for name, value in self._values.items()
+        }
 
     def names(self) -> list[str]:
         """The names of the fields, in the file's order."""

@@ -13,11 +13,11 @@ FREE_BACKPROPAGATIONS = 1500
 ATTACK_NAMES = {"clean": "Clean", "apgd-ce": "APGD-CE", "pgd-ce": "PGD", "square": "Square"}
 
 WHAT_DIFFERS = (
-    "The paper's columns are those of SEAT, and no target to hit: they come from the authors' own weights, cases and "
-    "patches. In the authors' public code the attacks run for 5 iterations (Square with 5 queries), PGD keeps the "
-    "better of its restarts voxel by voxel, and robust Dice is averaged only over cases whose clean Dice passes a "
-    "threshold. Here every case counts, restarts are chosen per sample, and the protocol, the cases and their "
-    "number are those stated beside our values. Compare the order of magnitude, not the digits."
+    "What differs from the paper: its columns are those of SEAT, and no target to hit. They come from the authors' own "
+    "weights, cases and patches. In the authors' public code the attacks run for 5 iterations (Square with 5 queries), "
+    "PGD keeps the better of its restarts voxel by voxel, and robust Dice is averaged only over cases whose clean Dice "
+    "passes a threshold. Here every case counts, restarts are chosen per sample, and the protocol, the cases and their "
+    "number are those stated with our values. Compare the order of magnitude, not the digits."
 )
 
 

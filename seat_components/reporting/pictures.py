@@ -37,7 +37,8 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
             Image(
                 "gradient_norm",
                 "Input-gradient norm by method (the paper's Figure 1)",
-                f"K̃ over windows of {WINDOW} epochs from epoch 1; the last window has the epochs left.{short}",
+                f"K̃ averaged over windows of {WINDOW} epochs from epoch 1; a run's last window has the epochs that are "
+                f"left of it.{short}",
                 png(gradient_norm_by_window(runs, WINDOW)),
             )
         )

@@ -72,14 +72,14 @@ class RunRecords:
 
     @property
     def missing(self) -> list[str]:
-        """One line for each part that the report cannot have, and what would write its record."""
+        """One line for each part that the report cannot have, and what writes its record."""
         parts = (
-            (self.history, history.FILE, "no training curves and no backpropagations: written by training"),
-            (self.metrics, metrics.FILE, "no clean metrics on whole volumes: written by evaluate.json"),
-            (self.robustness, robustness.FILE, "nothing about attacks: written by attack.json"),
-            (self.slices, f"{SLICES_FOLDER}/*.npz", "no example slices: written by attack.json"),
+            (self.history, history.FILE, "training curves and backpropagations (training writes it)"),
+            (self.metrics, metrics.FILE, "clean metrics on whole volumes (evaluate.json writes it)"),
+            (self.robustness, robustness.FILE, "everything about attacks (attack.json writes it)"),
+            (self.slices, f"{SLICES_FOLDER}/*.npz", "example slices (attack.json writes them)"),
         )
-        return [f"{file} is absent or empty, so there is {means}" for record, file, means in parts if not record]
+        return [f"{means}: {file} is absent or empty" for record, file, means in parts if not record]
 
     def label_name(self, label: str) -> str:
         """The name of ``label``, or the label itself where run.json does not name it."""
@@ -119,5 +119,5 @@ def _describe(folder: Path) -> Description:
         method=fields.text("method", ""),
         task=fields.text("task", ""),
         data=fields.text("data", ""),
-        label_names=fields.texts("label_names"),
+        label_names=fields.record("label_names").texts() if "label_names" in fields else {},
     )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from seat_components.refusals import refuse
-from seat_components.reporting import tables
-from seat_components.reporting.page import Block, Image, Notice, Section, Table, render
+from seat_components.reporting import paper, tables
+from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, render
 from seat_components.reporting.records import RunRecords, read_run
 from seat_components.reporting.robustness import BUDGET_TOLERANCE
 
@@ -45,7 +45,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     sections = [
         Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
         Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
-        Section("Robustness", _each(pictures.robustness(records), [tables.dice_by_attack(run) for run in records])),
+        Section("Robustness", _each(pictures.robustness(records), attack_tables(records))),
         Section("Cases", _each(pictures.cases(records))),
         Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
@@ -60,6 +60,13 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     page = folder / PAGE
     page.write_text(text, encoding="utf-8")
     return page
+
+
+def attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
+    """Dice by attack of each run, and once what makes the paper's values beside them different."""
+    found = [table for run in runs if (table := tables.dice_by_attack(run))]
+    beside = any(run.robustness and tables.is_beside_paper(run, run.robustness) for run in runs)
+    return [*found, Text(paper.WHAT_DIFFERS)] if beside else list(found)
 
 
 def summary(run: RunRecords) -> str:
@@ -108,5 +115,5 @@ def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
     return numbered
 
 
-def _each(*groups: Sequence[Image | Table | Notice | None]) -> list[Block]:
+def _each(*groups: Sequence[Block | None]) -> list[Block]:
     return [block for group in groups for block in group if block is not None]

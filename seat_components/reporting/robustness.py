@@ -56,6 +56,8 @@ class Robustness:
     bundle: str
     weights_sha256: str
     protocol: str
+    settings: dict[str, str]
+    rule: str
     seed: str
     device: str
     versions: dict[str, str]
@@ -162,14 +164,25 @@ def read_robustness(path: Path) -> Robustness:
         bundle=fields.text("bundle", "unnamed"),
         weights_sha256=fields.text("weights_sha256", ""),
         protocol=fields.text("protocol"),
+        settings=_settings(fields),
+        rule=fields.text("rule", ""),
         seed=fields.text("seed", "not written"),
         device=fields.text("device", "not written"),
-        versions=fields.texts("versions"),
+        versions=fields.record("versions").texts() if "versions" in fields else {},
         summary=summary,
         cases=tuple(_case(row) for row in fields.records("cases")),
         cost={attack: _cost(cost.record(attack)) for attack in cost.names()},
         alarms=tuple(_alarms(fields)) if "alarms" in fields else (),
     )
+
+
+def _settings(fields: Fields) -> dict[str, str]:
+    """Each attack's options as text; empty where the file does not have them."""
+    if "settings" not in fields:
+        return {}
+    settings = fields.record("settings")
+    options = {attack: settings.record(attack).texts() for attack in settings.names()}
+    return {attack: ", ".join(f"{name} {value}" for name, value in found.items()) for attack, found in options.items()}
 
 
 def _eps(row: Fields) -> float:

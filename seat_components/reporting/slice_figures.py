@@ -13,11 +13,12 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from seat_components.reporting.records import RunRecords
+from seat_components.reporting.robustness import CLEAN
 from seat_components.reporting.slices import AttackedSlice, Picture
 from seat_components.reporting.style import BLACK, LABELS
 
 OPACITY = 0.35
-ROW_INCHES = 2.25
+PANEL_INCHES = 1.75
 
 
 def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
@@ -26,8 +27,10 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
     The perturbation's scale is ±ε_b where the record has it, so that saturated means the whole budget is used;
     otherwise ± the slice's own largest change.
     """
-    figure = Figure(figsize=(10.4, ROW_INCHES * len(slices) + 0.5), layout="constrained")
-    rows = figure.subplots(len(slices), 5, squeeze=False)
+    steepest = max(one.image.shape[1] / one.image.shape[0] for one in slices)
+    row_inches = PANEL_INCHES * min(max(steepest, 0.5), 1.5) + 0.45
+    figure = Figure(figsize=(10.4, row_inches * len(slices) + 0.4), layout="constrained")
+    rows = figure.subplots(len(slices), 5, squeeze=False, width_ratios=[1, 1, 1, 1.25, 1])
     classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
     colours = {value: LABELS[i % len(LABELS)] for i, value in enumerate(classes)}
     for one, row in zip(slices, rows, strict=True):
@@ -45,7 +48,7 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
             (image, "image"),
             (label, "label"),
             (clean, f"clean prediction\nDice {one.clean_dice:.3f}"),
-            (perturbation, f"perturbation, {one.attack}\nε = {one.eps_255:g}/255"),
+            (perturbation, _attack_title(one)),
             (attacked, f"attacked prediction\nDice {one.attacked_dice:.3f}"),
         ):
             axes.set_title(title, fontsize=8.5)
@@ -87,9 +90,14 @@ def _scale_bar(figure: Figure, axes: Axes, one: AttackedSlice) -> None:
         one.perturbation.T / largest, cmap="PuOr_r", vmin=-1, vmax=1, origin="lower", interpolation="nearest"
     )
     unit = r"$\varepsilon_b$" if known else "max"
-    bar = figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.03, ticks=[-1, 0, 1])
+    # Inside the panel's own frame, so that the bar is as high as the picture whatever its shape.
+    bar = figure.colorbar(drawn, cax=axes.inset_axes((1.04, 0, 0.05, 1)), ticks=[-1, 0, 1])
     bar.ax.set_yticklabels([f"−{unit}", "0", f"+{unit}"], fontsize=7, color=BLACK)
     bar.outline.set_visible(False)
+
+
+def _attack_title(one: AttackedSlice) -> str:
+    return "no attack did worse" if one.attack == CLEAN else f"perturbation, {one.attack}\nε = {one.eps_255:g}/255"
 
 
 def _masks(one: AttackedSlice) -> Picture:

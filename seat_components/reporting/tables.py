@@ -114,7 +114,7 @@ def dice_by_attack(run: RunRecords) -> Table | None:
         return None
     eps = record.compared_eps
     labels = list(dict.fromkeys(label for row in record.summary for label in row.dice))
-    comparable = eps == COMPARED_EPS and paper.task_index(run.task) is not None
+    comparable = is_beside_paper(run, record)
     rows = []
     for attack in record.attacks:
         found = [row for row in record.summary if row.attack == attack and row.eps_255 in (0, eps)]
@@ -137,8 +137,13 @@ def dice_by_attack(run: RunRecords) -> Table | None:
             *(f"Paper, {epochs} epochs" for epochs in paper.CHECKPOINT_EPOCHS if comparable),
         ],
         rows,
-        f"Ours: {ours}. " + (paper.WHAT_DIFFERS if comparable else _why_alone(run, eps)),
+        f"Ours: {ours}." + ("" if comparable else f" {_why_alone(run, eps)}"),
     )
+
+
+def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
+    """Whether the paper's Table 2 has this task, and the run its budget."""
+    return record.compared_eps == COMPARED_EPS and paper.task_index(run.task) is not None
 
 
 def costs(run: RunRecords) -> Table | None:
@@ -153,7 +158,7 @@ def costs(run: RunRecords) -> Table | None:
             [attack, count(cost.forwards), count(cost.backwards), number(cost.seconds, ",.1f")]
             for attack, cost in record.cost.items()
         ],
-        f"All cases and budgets together, on {record.device}.",
+        f"Passes count samples; all cases and budgets together, on {record.device}.",
     )
 
 
@@ -170,9 +175,10 @@ def protocol(run: RunRecords) -> Table | None:
         ["cases", str(len(record.case_names))],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
         ["device", record.device],
+        *([name, options] for name, options in record.settings.items() if options),
         *([name, version] for name, version in record.versions.items()),
     ]
-    return Table(f"{run.name}: how robustness was measured", ["", ""], rows)
+    return Table(f"{run.name}: how robustness was measured", ["", ""], rows, record.rule)
 
 
 def _best(run: RunRecords) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seat_components.reporting.history import History, Values
+from seat_components.reporting.history import History, Values, Window
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import (
     BLACK,
@@ -48,13 +48,13 @@ def training_curves(run: RunRecords, history: History, style: Line) -> Figure:
     draw(dice, history.epoch, history["val_mean_dice"], name="mean", colour=BLACK, width=2.2, marker=MARKERS[0])
     tidy(dice, title="Validation Dice (clean)", y="Dice")
     dice.set_ylim(-0.02, 1.02)
-    dice.legend(fontsize=8, edgecolor="none", loc="lower right")
+    dice.legend(fontsize=8, frameon=False, loc="best")
 
     draw(norm, history.epoch, history["gradient_norm"], name="K̃", colour=colour)
     threshold = history["threshold"]
     if np.isfinite(threshold).any():
         norm.step(history.epoch, threshold, where="post", color=VERMILION, ls="--", lw=1.2, label="threshold φ·K̃")
-        norm.legend(fontsize=8, edgecolor="none")
+        norm.legend(fontsize=8, frameon=False, loc="best")
     tidy(norm, title="Input-gradient norm K̃", x="epoch", y="mean ‖∇ₓ loss‖₁ per sample")
 
     replays.step(history.epoch, history["g"], where="mid", color=colour, lw=1.6)
@@ -70,18 +70,17 @@ def gradient_norm_by_window(runs: Sequence[RunRecords], length: int = 50) -> Fig
     figure = Figure(figsize=(8.6, 3.6), layout="constrained")
     axes: Axes = figure.subplots()
     trained = [(run, run.history, style) for run, style in zip(runs, run_styles(runs), strict=True) if run.history]
-    names: list[str] = []
+    longest = max((history.gradient_norm_windows(length) for _, history, _ in trained), key=_last_epoch, default=[])
     means: list[float] = []
     for i, (run, history, (colour, line, marker)) in enumerate(trained):
         windows = history.gradient_norm_windows(length)
-        names = max(names, [window.name for window in windows], key=len)
         means += [window.mean for window in windows]
         # A small sideways shift keeps runs apart that have the same mean.
         shift = (i - (len(trained) - 1) / 2) * min(0.08, 0.5 / len(trained))
         places = np.arange(len(windows)) + shift
         axes.plot(places, [window.mean for window in windows], color=colour, ls=line, marker=marker, label=run.name)
-    axes.set_xticks(range(len(names)), names)
-    axes.set_xlim(-0.5, max(len(names), 1) - 0.5)
+    axes.set_xticks(range(len(longest)), [window.name for window in longest])
+    axes.set_xlim(-0.5, max(len(longest), 1) - 0.5)
     positive = [mean for mean in means if mean > 0]
     if positive and max(positive) > LOGARITHMIC_FROM * min(positive):
         axes.set_yscale("log")
@@ -91,6 +90,10 @@ def gradient_norm_by_window(runs: Sequence[RunRecords], length: int = 50) -> Fig
     tidy(axes, x="epochs", y="mean K̃")
     legend_beside(axes)
     return figure
+
+
+def _last_epoch(windows: Sequence[Window]) -> int:
+    return windows[-1].last
 
 
 def draw(
