@@ -108,6 +108,30 @@ def test_visits_the_points_of_the_published_algorithm(best_point: float, steps: 
     assert seen == pytest.approx(published_algorithm(seen[0], best_point, 3.0, 0.5, steps), abs=1e-12)
 
 
+def test_second_condition_halves_a_step_that_brings_nothing() -> None:
+    """One fall and four rises satisfy the first condition, but the best loss is still that of the start."""
+    values = iter([0.0, -10.0, -9.0, -8.0, -7.0, -6.0, *[-20.0] * 15])
+    image = torch.zeros(1, 1, 1, dtype=torch.float64)
+    seen: list[float] = []
+
+    def predictor(inputs: Tensor) -> Tensor:
+        seen.append(float(inputs.detach()))
+        return torch.cat([inputs, -inputs], dim=1)
+
+    def loss(logits: Tensor, _: Tensor) -> Tensor:
+        rising = logits[:, 0].flatten(1).sum(dim=1)
+        return rising - rising.detach() + next(values)
+
+    apgd(
+        predictor, image, image.long(), eps=0.25, bounds=(-1.0, 1.0), loss=loss,
+        generator=torch.Generator().manual_seed(1),
+    )  # fmt: skip
+    start = seen[0]
+    assert seen[1:6] == [0.5] * 5
+    halved_step = min(start + 0.5, 0.5)
+    assert seen[6] == pytest.approx(min(0.5, start + 0.75 * (halved_step - start) + 0.25 * (start - 0.5)))
+
+
 def test_step_is_halved_where_the_loss_oscillates() -> None:
     """The best point of −(s − 0.1234·ε)² lies inside the budget: only ever smaller steps come near it."""
     image = torch.zeros(1, 1, 8)
