@@ -42,13 +42,23 @@ def _bundles(options: argparse.Namespace) -> None:
         print(write_bundle(task, options.out))
 
 
+def _card(options: argparse.Namespace) -> None:
+    from seat_components.bundles.render import write_bundle
+    from seat_components.bundles.results import collect_result, write_result
+    from seat_components.tasks import load_task
+
+    task = load_task(options.task)
+    write_result(task, collect_result(options.run, options.method, options.file, options.training))
+    print(write_bundle(task, options.out))
+
+
 def _demo(options: argparse.Namespace) -> None:
     from seat_components.demo import run_demo
 
     run_demo(options.bundle, options.out, options.data, options.epochs)
 
 
-COMMANDS = {"phantom": _phantom, "report": _report, "bundles": _bundles, "demo": _demo}
+COMMANDS = {"phantom": _phantom, "report": _report, "bundles": _bundles, "card": _card, "demo": _demo}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +79,14 @@ def _parser() -> argparse.ArgumentParser:
     bundles = commands.add_parser("bundles", help="render bundles from the template and the task table")
     bundles.add_argument("--tasks", nargs="+", default=["Task04_Hippocampus"], help="%(default)s")
     bundles.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+
+    card = commands.add_parser("card", help="put the evaluation of shipped weights into the bundle's card and metadata")
+    card.add_argument("--task", required=True, help="for example Task04_Hippocampus")
+    card.add_argument("--run", required=True, type=Path, help="output_dir with metrics.json and robustness.json")
+    card.add_argument("--method", required=True, help="for example SEAT")
+    card.add_argument("--file", default="model.pt", help="name in the bundle's models/ (%(default)s)")
+    card.add_argument("--training", required=True, help="how they were trained, with the command")
+    card.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
 
     demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
     demo.add_argument("--bundle", required=True, type=Path)

@@ -1,0 +1,54 @@
+"""Figures on a card come from the evaluation's records, of one and the same weights."""
+
+import json
+
+import pytest
+
+from seat_components.bundles import results
+from seat_components.refusals import RefusalError
+from seat_components.tasks import load_task
+
+TASK = load_task("Task04_Hippocampus")
+METRICS = {
+    "weights_sha256": "a" * 64,
+    "summary": {"mean_dice": 0.81234, "dice": {"Anterior": 0.8, "Posterior": 0.82468}},
+    "cases": [{}] * 26,
+}
+ROBUSTNESS = {
+    "weights_sha256": "a" * 64,
+    "protocol": "quick",
+    "cases": [{"case": "one"}, {"case": "one"}, {"case": "two"}],
+    "summary": [
+        {"attack": "clean", "eps_255": 0.0, "mean_dice": 0.8},
+        {"attack": "worst", "eps_255": 8, "mean_dice": 0.4567},
+    ],
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS))
+    (tmp_path / "robustness.json").write_text(json.dumps(ROBUSTNESS))
+    kept = tmp_path / "results.json"
+    kept.write_text("{}")
+    monkeypatch.setattr(results, "FILE", kept)
+    monkeypatch.setattr(results, "results_of", lambda task: json.loads(kept.read_text()).get(task.name, []))
+    return tmp_path
+
+
+def test_figures_of_the_records_stand_on_the_card_and_in_the_metadata(run):
+    assert results.eval_metrics(TASK) == {}
+    assert results.performance(TASK) == results.NOT_TRAINED
+    for method in ("clean", "SEAT"):
+        results.write_result(TASK, results.collect_result(run, method, "model.pt", "Trained with care."))
+    assert results.eval_metrics(TASK) == {"mean_dice": 0.8123, "mean_dice_worst_quick_8_255": 0.4567}
+    card = results.performance(TASK)
+    assert card.count("### `models/model.pt`") == 1
+    for words in ("(SEAT)", "Trained with care.", "26 validation cases", "0.8123", "| worst | 8 | 0.4567 |", "a" * 64):
+        assert words in card
+
+
+def test_records_of_different_weights_are_refused(run):
+    (run / "metrics.json").write_text(json.dumps({**METRICS, "weights_sha256": "b" * 64}))
+    with pytest.raises(RefusalError, match="different weights"):
+        results.collect_result(run, "SEAT", "model.pt", "")
