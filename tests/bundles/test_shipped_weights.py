@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bundle_runs import workflow
 
 from seat_components.attacks import pgd
 from seat_components.bundles.results import results_of
@@ -39,8 +40,6 @@ def test_every_weights_file_has_a_result():
 @pytest.mark.parametrize(("task", "result"), SHIPPED, ids=lambda value: getattr(value, "bundle", None))
 def test_weights_segment_a_real_case_about_as_well_as_the_card_says(task, result, bundle, real_task04):
     """Two cases: Dice within 0.15 of the card's mean; a short attack must do what it did there, robust or not."""
-    from bundle_runs import workflow
-
     if task.name != "Task04_Hippocampus":
         pytest.skip("needs the task's own real data")
     flow = workflow(bundle, ["train"], dataset_dir=str(real_task04), num_workers=0, cache_rate=0.0)
