@@ -65,7 +65,7 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
                 Image(
                     f"dice_by_attack_{i}",
                     f"{run.name}: Dice against ε by attack",
-                    "Mean Dice over foreground classes and cases under each attack, averaged over the attacks (black), "
+                    "Mean Dice over foreground classes and cases under each attack, averaged over attacks (dotted), "
                     f"and in the worst case per volume. {_on_what(run)}",
                     png(dice_by_attack(run.robustness)),
                 )

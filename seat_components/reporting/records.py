@@ -22,7 +22,7 @@ class Description:
     """What run.json says about a run, all optional; empty texts where it says nothing.
 
     Attributes:
-        name: how the run is called in the report; its folder's name by default.
+        name: how the run is called in the report: its method, or else its folder's name.
         method: SEAT, clean, random, FREE or PGD.
         task: the dataset, e.g. ``Task04_Hippocampus``.
         data: a remark on the data, e.g. that it is synthetic.
@@ -114,7 +114,7 @@ def _describe(folder: Path) -> Description:
     path = folder / RUN_FILE
     fields = Fields.of_file(path) if path.exists() else Fields({}, str(path))
     return Description(
-        name=fields.text("name", folder.resolve().name),
+        name=fields.text("method", folder.resolve().name),
         bundle=fields.text("bundle", ""),
         method=fields.text("method", ""),
         task=fields.text("task", ""),

@@ -73,7 +73,7 @@ def summary(run: RunRecords) -> str:
     """One line on a run: task, method, data, weights, number of cases."""
     evaluated = run.robustness.case_names if run.robustness else list(run.metrics.cases) if run.metrics else None
     parts = [
-        f"task {run.task}" if run.task else "",
+        run.task,
         f"method {run.description.method}" if run.description.method else "",
         run.description.data,
         "weights " + ", ".join(sha[:12] for sha in run.weights) if run.weights else "",
@@ -106,13 +106,16 @@ def missing(runs: Sequence[RunRecords]) -> Notice | None:
 
 
 def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
-    """The runs, numbered behind their names where two have the same."""
+    """The runs, with their folders behind names that several have, and numbers behind what is still the same."""
     names = [run.name for run in runs]
-    numbered = []
-    for i, run in enumerate(runs):
-        name = f"{run.name} ({names[: i + 1].count(run.name)})" if names.count(run.name) > 1 else run.name
-        numbered.append(replace(run, description=replace(run.description, name=name)))
-    return numbered
+    folders = ["/".join(run.folder.resolve().parts[-2:]) for run in runs]
+    longer = [f"{name} ({at})" if names.count(name) > 1 else name for name, at in zip(names, folders, strict=True)]
+    final = [
+        f"{name} {longer[:i].count(name) + 1}" if longer.count(name) > 1 else name for i, name in enumerate(longer)
+    ]
+    return [
+        replace(run, description=replace(run.description, name=name)) for run, name in zip(runs, final, strict=True)
+    ]
 
 
 def _each(*groups: Sequence[Block | None]) -> list[Block]:

@@ -30,7 +30,7 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
     steepest = max(one.image.shape[1] / one.image.shape[0] for one in slices)
     row_inches = PANEL_INCHES * min(max(steepest, 0.5), 1.5) + 0.45
     figure = Figure(figsize=(10.4, row_inches * len(slices) + 0.4), layout="constrained")
-    rows = figure.subplots(len(slices), 5, squeeze=False, width_ratios=[1, 1, 1, 1.25, 1])
+    rows = figure.subplots(len(slices), 5, squeeze=False)
     classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
     colours = {value: LABELS[i % len(LABELS)] for i, value in enumerate(classes)}
     for one, row in zip(slices, rows, strict=True):
