@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +57,17 @@ def test_fab_finds_the_distance_to_the_boundary(rank: int, batch: int) -> None:
     found = torch.tensor([distance_of(problem, adversarial, i) for i in range(batch)])
     assert (LOSSES["margin"](problem(adversarial), problem.label) >= 0).all()
     assert ((found >= 0.999 * closed_form) & (found <= 1.05 * closed_form)).all()
+
+
+def test_fab_adds_up_in_more_precision_than_a_half_precision_image_has() -> None:
+    """Sums over these voxels exceed half precision's largest number."""
+    problem = LinearVoxels.draw(2, 3)
+    problem = replace(problem, image=(1000 * problem.image).half())
+    adversarial = fab(problem, problem.image, problem.label, eps=1.0)
+    assert adversarial.dtype == torch.half
+    found = torch.tensor([distance_of(problem, adversarial, i) for i in range(3)])
+    assert (found <= 1.05 * problem.boundary_distance()).all()
+    assert (LOSSES["margin"](problem(adversarial), problem.label) >= 0).all()
 
 
 def distance_of(problem: LinearVoxels, adversarial: torch.Tensor, sample: int) -> float:

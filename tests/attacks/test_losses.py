@@ -115,6 +115,16 @@ def test_extreme_logits_give_finite_values_and_gradients(name: str) -> None:
     assert logits.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_equal_logits_give_finite_values_and_gradients(name: str) -> None:
+    logits, label = torch.zeros((2, 3, 5, 4), requires_grad=True), example()[1]
+    value = LOSSES[name](logits, label)
+    value.sum().backward()
+    assert value.isfinite().all()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+
+
 def test_dlr_of_two_classes_names_the_alternative() -> None:
     with pytest.raises(ValueError, match=r"at least 3 classes.*'margin'"):
         LOSSES["dlr"](*example(classes=2))

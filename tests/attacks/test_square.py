@@ -48,3 +48,23 @@ def test_never_asks_for_a_gradient() -> None:
 
     image = torch.randn(1, 1, 20, generator=torch.Generator().manual_seed(0), requires_grad=True)
     square(predictor, image, torch.zeros(1, 1, 20, dtype=torch.long), eps=0.1)
+
+
+def test_a_restart_searches_from_stripes_of_its_own() -> None:
+    """The second search is worse than the first, but goes on from its own start."""
+    image = torch.zeros(1, 1, 4, 50)
+    seen: list[torch.Tensor] = []
+    values = iter([10.0, 11.0, 0.0, 1.0])
+
+    def predictor(inputs: torch.Tensor) -> torch.Tensor:
+        seen.append(inputs.clone())
+        return torch.cat([inputs, -inputs], dim=1)
+
+    adversarial = square(
+        predictor, image, image.long(), eps=0.1, bounds=(-1.0, 1.0), steps=2, restarts=2, window=0.1,
+        loss=lambda *_: torch.tensor([next(values)]), generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    assert torch.equal(adversarial, seen[1])
+    for start, moved in ((seen[0], seen[1]), (seen[2], seen[3])):
+        assert (start[:, :, :1] == start).all(), "stripes vary along the last axis only"
+        assert (start != moved).float().mean() < 0.15
