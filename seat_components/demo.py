@@ -14,6 +14,7 @@ from seat_components.reporting import write_report
 from seat_components.tasks import load_task
 
 # Small enough for two CPU cores; every value is an ordinary override of the bundle.
+PHANTOM_CASES = (10, 3)
 PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 3, "num_workers": 0}
 ATTACK_OVERRIDES = {"protocol": "quick", "attack_eps_255": "[4,8]"}
 
@@ -59,7 +60,7 @@ def run_demo(
 def _phantom(bundle: Path, folder: Path) -> Path:
     task = load_task(json.loads((bundle / "configs" / "train.json").read_text(encoding="utf-8"))["task"])
     if not (folder / "dataset.json").is_file():
-        write_phantom(task, folder)
+        write_phantom(task, folder, PHANTOM_CASES)
     return folder
 
 
