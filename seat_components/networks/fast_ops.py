@@ -95,8 +95,16 @@ def _depthwise_conv3d(volume: Tensor, weight: Tensor, stride: tuple[int, int, in
 
 
 def _convolution_is_slow(volume: Tensor) -> bool:
-    """Whether a linear layer is faster: two to three times on one thread, where PyTorch takes its slow convolution."""
-    return volume.device.type == "cpu" and torch.get_num_threads() == 1 and not stock_operators_only()
+    """Whether a 1×1×1 convolution is better a linear layer.
+
+    On one thread, for small inputs of one sample, and in float64, PyTorch takes a slow convolution on the CPU, which
+    moreover leaves channels-last layout. The limit of 20480 is PyTorch's own.
+    """
+    if volume.device.type != "cpu" or stock_operators_only():
+        return False
+    batch, channels, depth, height = volume.shape[:4]
+    small = batch == 1 and channels * depth * height <= 20480
+    return small or torch.get_num_threads() == 1 or volume.dtype == torch.float64
 
 
 def _autocast(tensor: Tensor) -> Tensor:

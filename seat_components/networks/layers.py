@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from seat_components.networks.export import is_scripting, stock_operators_only
-from seat_components.networks.fast_ops import depthwise_conv3d, instance_norm, pointwise_conv3d
+from seat_components.networks.fast_ops import channels_last, depthwise_conv3d, instance_norm, pointwise_conv3d
 
 Output = TypeVar("Output")
 
@@ -89,8 +89,8 @@ class PreActivation(nn.Module):
 
     def activate_and_convolve(self, volume: Tensor) -> Tensor:
         """The forward pass itself."""
-        result: Tensor = self.conv(self.norm(volume))
-        return result
+        # Where PyTorch takes another convolution for small volumes, it leaves channels-last layout.
+        return channels_last(self.conv(self.norm(volume)))
 
 
 def upsample(volume: Tensor, scale: list[float]) -> Tensor:

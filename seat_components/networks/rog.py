@@ -268,6 +268,6 @@ class Head(nn.Module):
     def classify(self, volume: Tensor) -> Tensor:
         """Normalise, upsample, activate, and weigh the channels for each class."""
         features = self.dropout(nn.functional.silu(upsample(self.norm1(volume), self.scale)))
-        # In the usual layout, since callers may view the logits as (B, K, voxels).
+        # In the usual layout, so that callers may view the logits in any shape.
         logits: Tensor = self.conv2(features).contiguous()
         return logits

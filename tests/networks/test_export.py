@@ -36,9 +36,10 @@ def test_torchscript(network: ROG, tmp_path: Path) -> None:
     assert script(torch.rand(1, 1, 8, 16, 16)).shape == (1, 3, 8, 16, 16)
 
 
-def test_traced_torchscript(network: ROG) -> None:
-    traced = convert_to_torchscript(network, inputs=[IMAGE], use_trace=True)
-    assert_close(traced(IMAGE), network)
+@pytest.mark.slow
+def test_traced_torchscript(network: ROG, tmp_path: Path) -> None:
+    convert_to_torchscript(network, filename_or_obj=str(tmp_path / "model.ts"), inputs=[IMAGE], use_trace=True)
+    assert_close(torch.jit.load(tmp_path / "model.ts")(IMAGE), network)
 
 
 def test_torch_export(network: ROG) -> None:
