@@ -122,11 +122,11 @@ def step_bytes(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int
 
     Runs the forward pass on the meta device, where tensors have shapes but no content, and adds up what autograd
     keeps for the backward pass. Fixed: weights, gradients, momentum. Per sample: what is kept, and room for the
-    few largest tensors that the backward pass holds beside it, and for the loss.
+    largest tensors that the backward pass, or one recomputed part of the network, holds beside it, and for the loss.
     """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     kept, largest, logits = _saved_for_backward(network, patch_shape)
-    return 3 * parameters, max(kept + 4 * largest + 8 * logits, 1)
+    return 3 * parameters, max(kept + 10 * largest + 8 * logits, 1)
 
 
 def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
