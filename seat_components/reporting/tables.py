@@ -134,7 +134,7 @@ def dice_by_attack(run: RunRecords) -> Table | None:
             "Attack",
             "Mean",
             *(run.label_name(label) for label in labels),
-            *(f"Paper, {epochs} epochs" for epochs in paper.CHECKPOINT_EPOCHS if comparable),
+            *(f"Paper's SEAT, {epochs} epochs" for epochs in paper.CHECKPOINT_EPOCHS if comparable),
         ],
         rows,
         f"Ours: {ours}." + ("" if comparable else f" {_why_alone(run, eps)}"),

@@ -74,6 +74,7 @@ def test_the_papers_values_stand_beside_ours(written_report: WrittenReport) -> N
     rows = Cells(written_report.text).rows
     (apgd, _) = (row for row in rows if row[0] == "apgd-ce" and len(row) == 7)
     assert apgd[4:] == ["0.1529", "0.1633", "0.1825"]
+    assert "Paper&#x27;s SEAT, 300 epochs" in written_report.text
     history = written_report.runs[1].history
     assert history is not None
     assert ["clean", "120", "120", "300", "657", "609", "1,500"] in rows
@@ -162,7 +163,7 @@ def test_a_task_that_the_paper_lacks_has_no_paper_columns(tmp_path: Path) -> Non
     write_json(tmp_path / "robustness.json", robustness(cases=1) | {"bundle": "my_own"})
     text = write_report([tmp_path]).read_text(encoding="utf-8")
     assert "The paper has no values for my_own" in text
-    assert "Paper, 300 epochs" not in text
+    assert "Paper&#x27;s SEAT" not in text
     assert "What differs" not in text
 
 
