@@ -27,8 +27,9 @@ $(READY): setup.cfg constraints.txt pyproject.toml
 run: $(READY)  ## train Task04 with SEAT, evaluate, attack, report (DATA=<MSD task folder> for real data)
 	$(BIN)/python -m seat_components demo --bundle $(BUNDLE) --out $(RUN_DIR) $(if $(DATA),--data $(abspath $(DATA)))
 
+# Tests work on small tensors, where a second thread costs more than it gives: one process a core, one thread each.
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .
