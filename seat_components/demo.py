@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -47,6 +48,8 @@ def run_demo(
     common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
     print(f"Training on {dataset} for {epochs} epochs; everything is written to {out}.", flush=True)
     _run(bundle, ["train", "resume"], {**training, **common, "epochs": epochs})
+    if not (out / "models" / "model_final.pt").is_file():
+        refuse("Training was stopped before its end. Give the same command again to go on.")
     weights = {**common, "weights": out / "models" / "model.pt"}
     print("Evaluating on whole validation volumes.", flush=True)
     _run(bundle, ["train", "evaluate"], weights)
@@ -69,6 +72,11 @@ def _run(bundle: Path, configs: list[str], overrides: Mapping[str, object]) -> N
     arguments = [word for name, value in overrides.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(files), *arguments]
     logging = ["--logging_file", "configs/logging.conf"]
-    status = subprocess.run([*command, *logging], cwd=bundle, check=False).returncode  # noqa: S603 - our own words
+    # Ctrl-C reaches the run as well, which then saves its state: wait for that instead of ending it half-way.
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = subprocess.run([*command, *logging], cwd=bundle, check=False).returncode  # noqa: S603 - our own words
+    finally:
+        signal.signal(signal.SIGINT, before)
     if status != 0:
         refuse(f"'{configs[-1]}' ended with status {status}; the reason stands above.")

@@ -29,3 +29,13 @@ def test_train_evaluate_attack_report(bundle, tmp_path):
 def test_a_step_that_fails_ends_the_job(bundle, tmp_path):
     with pytest.raises(RefusalError, match="'resume' ended with status 1"):
         run_demo(bundle, tmp_path, epochs=-1, overrides={"eps_255": -1})
+
+
+@pytest.mark.slow
+def test_training_that_was_stopped_is_not_evaluated_and_goes_on(bundle, tmp_path):
+    overrides = {"network_def": json.dumps(UNET)}
+    with pytest.raises(RefusalError, match="same command again"):
+        run_demo(bundle, tmp_path, epochs=2, overrides={**overrides, "stop_after_minutes": 1e-4})
+    assert not (tmp_path / "eval" / "metrics.json").exists()
+    run_demo(bundle, tmp_path, epochs=2, overrides=overrides)
+    assert (tmp_path / "eval" / "metrics.json").is_file()
