@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 GIB = 2**30
 # Of the free memory, what a step may plan with; the rest is for data, validation and the allocator's gaps.
 USABLE_SHARE = 0.75
+# On a CPU a piece larger than this takes more time per patch: its tensors are mapped afresh at every step.
+CPU_PIECE_BYTES = 2 * GIB
 # Where Linux tells a container's limit.
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -57,7 +59,7 @@ def plan_step(
         batch_size: samples per batch.
         device: where it trains.
         default_batch_size: the bundle's own batch size. A larger one was asked for, so it is not split unasked.
-        accumulate: parts per batch; None chooses.
+        accumulate: parts per batch; None chooses as many as memory asks for, and on a CPU as many as are fastest.
         memory: memory mode; None chooses the fastest that fits. (Splitting costs less time than recomputing, so a
             batch is split first, down to single patches.)
 
@@ -84,7 +86,11 @@ def plan_step(
             break
     else:
         _refuse_step(batch_size, int(room), asked_pieces or 1, budget, fixed + per_sample)
-    pieces = asked_pieces or math.ceil(batch_size / room)
+    if torch.device(device).type == "cpu" and not _mixes_samples(network):
+        room = min(room, max(CPU_PIECE_BYTES // per_sample, 1))
+    pieces = accumulate or math.ceil(batch_size / room)
+    if pieces > 1 and _mixes_samples(network):
+        logger.warning("The network has batch norm: it sees the statistics of each piece, not of the whole batch.")
     plan = StepPlan(pieces, fixed + per_sample * math.ceil(batch_size / pieces), available)
     split = f" in {pieces} pieces" if pieces > 1 else ""
     style = f", memory mode {mode}" if mode is not None else ""
@@ -93,6 +99,11 @@ def plan_step(
         f"{plan.step_bytes / GIB:.1f} GiB; {available / GIB:.1f} GiB are free on {device}."
     )
     return plan
+
+
+def _mixes_samples(network: nn.Module) -> bool:
+    """Whether a sample's result depends on its batch (batch norm), so that splitting a batch changes it."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())
 
 
 def _modes(network: nn.Module, memory: str | None) -> list[str | None]:

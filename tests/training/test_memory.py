@@ -60,6 +60,21 @@ def test_defaults_are_split_until_they_fit(free):
         assert plan.step_bytes <= fixed + room * per_sample
 
 
+def test_on_a_cpu_large_batches_are_split_though_they_fit_unless_samples_mix(free, monkeypatch, caplog):
+    fixed, per_sample = step_bytes(unet(), PATCH)
+    free(fixed + 100 * per_sample)
+    monkeypatch.setattr(memory, "CPU_PIECE_BYTES", 2 * per_sample + 1)
+    for batch_size, default in ((8, 8), (9, 8)):
+        plan = plan_step(unet(), PATCH, batch_size=batch_size, default_batch_size=default, device="cpu")
+        assert plan.pieces == -(-batch_size // 2)
+    assert plan_step(unet(), PATCH, batch_size=8, accumulate=2, device="cpu").pieces == 2
+    mixing = UNet(spatial_dims=3, in_channels=1, out_channels=3, channels=[8, 16], strides=[2], norm="batch")
+    assert plan_step(mixing, PATCH, batch_size=8, device="cpu").pieces == 1
+    assert "batch norm" not in caplog.text
+    plan_step(mixing, PATCH, batch_size=8, accumulate=4, device="cpu")
+    assert "batch norm" in caplog.text
+
+
 def test_the_memory_mode_follows_where_not_even_one_patch_fits(free):
     for mode in ("default", "recompute", "checkpoint"):
         network = rog()
