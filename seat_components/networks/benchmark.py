@@ -142,7 +142,7 @@ def main() -> None:
     tables = [table(geometry, compare(geometry, arguments.repeats, arguments.device)) for geometry in GEOMETRIES]
     text = "\n".join(
         [
-            f"ROG against its stock form, torch {torch.__version__}, {arguments.device}, "
+            f"Written by `make bench`. ROG against its stock form, torch {torch.__version__}, {arguments.device}, "
             f"{torch.get_num_threads()} threads; shortest of {arguments.repeats} interleaved runs, "
             "ratio to the stock form in brackets. A step is a forward pass, the loss, and a backward pass to the "
             "weights and the image.\n",

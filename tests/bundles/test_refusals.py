@@ -165,8 +165,7 @@ def options(data, folder, **more):
 
 def start(bundle, names, data, folder, **more):
     """Initialise, and run what was not refused."""
-    flow = workflow(bundle, names, **options(data, folder, **more))
-    flow.run()
+    workflow(bundle, names, **options(data, folder, **more)).run()
 
 
 def assert_not_trained(folder):
