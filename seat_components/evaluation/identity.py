@@ -23,12 +23,6 @@ def sha256(file: str | Path) -> str:
     path = Path(file)
     if not path.is_file():
         refuse(f"There are no weights at {path}. Train first, or name a file with --weights FILE.")
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(path)
-
-
-def _digest(path: Path) -> str:
-    """For Python 3.10, which has no ``hashlib.file_digest``."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
