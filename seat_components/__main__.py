@@ -37,8 +37,9 @@ def _report(options: argparse.Namespace) -> None:
 
 def _bundles(options: argparse.Namespace) -> None:
     from seat_components.bundles.render import write_bundle
+    from seat_components.tasks import all_tasks
 
-    for task in options.tasks:
+    for task in options.tasks or all_tasks():
         print(write_bundle(task, options.out))
 
 
@@ -77,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, help="folder of the report (the first RUN)")
 
     bundles = commands.add_parser("bundles", help="render bundles from the template and the task table")
-    bundles.add_argument("--tasks", nargs="+", default=["Task04_Hippocampus"], help="%(default)s")
+    bundles.add_argument("--tasks", nargs="+", help="for example Task04_Hippocampus (all ten)")
     bundles.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
 
     card = commands.add_parser("card", help="put the evaluation of shipped weights into the bundle's card and metadata")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seat_components.bundles.results import eval_metrics, performance
 from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
-from seat_components.tasks import Task, all_tasks, fold_cases, load_task
+from seat_components.tasks import Task, fold_cases, load_task
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -86,11 +86,6 @@ def write_bundle(task: Task | str, out: str | Path) -> Path:
         file.write_text(text, encoding="utf-8")
     (folder / "models").mkdir(exist_ok=True)
     return folder
-
-
-def write_all(out: str | Path) -> list[Path]:
-    """Write the bundles of all tasks below ``out``."""
-    return [write_bundle(task, out) for task in all_tasks()]
 
 
 def fill(text: str, values: dict[str, Any]) -> str:
