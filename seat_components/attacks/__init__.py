@@ -10,6 +10,7 @@ from seat_components.attacks.random_noise import random_noise
 from seat_components.attacks.segpgd import segpgd
 from seat_components.attacks.square import square
 from seat_components.attacks.table import ATTACKS
+from seat_components.attacks.windows import WindowwiseInferer
 
 __all__ = [
     "ATTACKS",
@@ -18,6 +19,7 @@ __all__ = [
     "CountingPredictor",
     "Loss",
     "Predictor",
+    "WindowwiseInferer",
     "apgd",
     "cospgd",
     "fab",

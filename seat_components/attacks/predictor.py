@@ -43,17 +43,24 @@ class CountingPredictor:
 
 @contextmanager
 def evaluating(predictor: Predictor) -> Iterator[None]:
-    """Set an ``nn.Module`` (also inside a ``CountingPredictor``) to evaluation mode; put each submodule's mode back.
+    """Set an ``nn.Module`` (also inside a ``CountingPredictor``) to evaluation mode, its parameters frozen.
 
-    The mode of any other callable is its caller's business.
+    A frozen network spends no time on gradients that no attack needs. Each submodule's mode and each parameter's flag
+    is put back. The mode of any other callable is its caller's business.
     """
     while isinstance(predictor, CountingPredictor):
         predictor = predictor.predictor
-    modes = [(part, part.training) for part in predictor.modules()] if isinstance(predictor, nn.Module) else []
+    network = predictor if isinstance(predictor, nn.Module) else nn.Module()
+    modes = [(part, part.training) for part in network.modules()]
+    learning = [part for part in network.parameters() if part.requires_grad]
     try:
         for part, _ in modes:
             part.training = False
+        for parameter in learning:
+            parameter.requires_grad_(False)
         yield
     finally:
         for part, training in modes:
             part.training = training
+        for parameter in learning:
+            parameter.requires_grad_(True)

@@ -114,7 +114,7 @@ def under_attack(
     """Check what an attack was given and open it: the predictor is in evaluation mode inside, and as before after.
 
     Gradients are taken by ``torch.autograd.grad`` with respect to the image alone, so that no parameter's ``.grad``
-    or ``requires_grad`` is touched.
+    is touched.
 
     Raises:
         ValueError: if image, label, ``eps``, ``bounds``, ``steps`` or ``restarts`` break a rule.
