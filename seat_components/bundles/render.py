@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seat_components.bundles.caching import CACHE_BYTES, GIB, case_bytes, default_cache_rate
 from seat_components.bundles.results import eval_metrics, performance
 from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
 from seat_components.tasks import Task, fold_cases, load_task
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<name>\w+)\}\}"')
+# Version control keeps no empty folder, but every bundle has one for weights.
+WEIGHTS_FOLDER = "models/.gitkeep"
 BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")
 
 
@@ -25,6 +28,7 @@ def values_of(task: Task) -> dict[str, Any]:
 
 
 def _config_values(task: Task) -> dict[str, Any]:
+    training, validation = fold_cases(task)
     return {
         "task": task.name,
         "bundle": task.bundle,
@@ -35,6 +39,7 @@ def _config_values(task: Task) -> dict[str, Any]:
         "sampling_margin": [s - t for s, t in zip(task.sampling_patch, task.train_patch, strict=True)],
         "val_patch": list(task.val_patch),
         "strides": [list(stage) for stage in task.strides],
+        "cache_rate": default_cache_rate(task, len(training) + len(validation)),
         "label_names": {str(value): name for value, name in enumerate(task.labels)},
         "labelled_preprocessing": preprocessing(task, labelled=True),
         "preprocessing": preprocessing(task, labelled=False),
@@ -47,6 +52,7 @@ def _config_values(task: Task) -> dict[str, Any]:
 
 def _card_values(task: Task) -> dict[str, Any]:
     training, validation = fold_cases(task)
+    cases = len(training) + len(validation)
     lowest = min((p - m) / s for p, m, s in zip(task.p0_5, task.mean, task.std, strict=True))
     highest = max((p - m) / s for p, m, s in zip(task.p99_5, task.mean, task.std, strict=True))
     return {
@@ -62,6 +68,8 @@ def _card_values(task: Task) -> dict[str, Any]:
         "spacing_text": " × ".join(f"{value:g}" for value in task.spacing),
         "train_patch_text": " × ".join(map(str, task.train_patch)),
         "val_patch_text": " × ".join(map(str, task.val_patch)),
+        "volumes_text": _size_text(cases * case_bytes(task)),
+        "cached_text": _size_text(min(cases * case_bytes(task), CACHE_BYTES)),
         "training_cases": len(training),
         "validation_cases": len(validation),
         "eval_metrics": eval_metrics(task),
@@ -69,11 +77,17 @@ def _card_values(task: Task) -> dict[str, Any]:
     }
 
 
+def _size_text(size: int) -> str:
+    """Bytes in words, to two digits at least."""
+    return f"{size / GIB:.0f} GiB" if size >= 10 * GIB else f"{size / GIB:.1f} GiB"
+
+
 def render(task: Task | str) -> dict[str, str]:
     """The files of a task's bundle: relative path → text."""
     task = load_task(task) if isinstance(task, str) else task
     values = values_of(task)
-    return {path: fill(text, values) for path, text in sorted(_template_files().items())}
+    files = {path: fill(text, values) for path, text in sorted(_template_files().items())}
+    return {**files, WEIGHTS_FOLDER: ""}
 
 
 def write_bundle(task: Task | str, out: str | Path) -> Path:
@@ -84,7 +98,6 @@ def write_bundle(task: Task | str, out: str | Path) -> Path:
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    (folder / "models").mkdir(exist_ok=True)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from numbers import Real
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from seat_components.refusals import refuse
@@ -47,6 +48,7 @@ RULES: Mapping[str, Rule] = {
     "val_interval": POSITIVE,
     "num_workers": COUNT,
     "cache_rate": (lambda value: _is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
+    "cache_dir": (lambda value: value is None or isinstance(value, str | Path), "a folder, or null for none"),
     "accumulate": (lambda value: value is None or _is_whole(value), "a whole number, or null to choose by itself"),
     "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
     "seed": (lambda value: _is_whole(value, 0) and value < 2**32, "a whole number, 0 to 2³²-1"),

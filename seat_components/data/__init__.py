@@ -1,5 +1,6 @@
 """From a dataset folder to batches: lists of cases, checks, transforms, a replayable dataset and its loader."""
 
+from seat_components.data.cached import CachedDataset
 from seat_components.data.checks import check_cases
 from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolumed
 from seat_components.data.datalist import fold_datalist
@@ -13,6 +14,7 @@ from seat_components.data.scans import inference_datalist
 from seat_components.data.spacing import SafeSpacingd
 
 __all__ = [
+    "CachedDataset",
     "ClipIntensityd",
     "CropAroundCentreOfMassd",
     "CropLongVolumed",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from monai.data import CacheDataset
 from torch.utils.data import Sampler
 
+from seat_components.data.cached import CachedDataset
 from seat_components.refusals import refuse
 
 
-class ReplayableDataset(CacheDataset):
+class ReplayableDataset(CachedDataset):
     """A cached dataset whose sample ``epoch·len + index`` is always the same, whoever asks for it and when.
 
     Neither the number of workers nor the cache nor the order of the requests changes a sample, and a resumed
@@ -27,6 +28,7 @@ class ReplayableDataset(CacheDataset):
         num_workers: threads that fill the cache; None leaves the number to MONAI.
         seed: of all random transforms.
         progress: whether filling the cache shows a progress bar.
+        cache_dir: folder where the deterministic part of every case is kept on disk; None for none.
     """
 
     def __init__(
@@ -37,8 +39,9 @@ class ReplayableDataset(CacheDataset):
         num_workers: int | None = 1,
         seed: int = 0,
         progress: bool = True,
+        cache_dir: str | Path | None = None,
     ) -> None:
-        super().__init__(data, transform, cache_rate=cache_rate, num_workers=num_workers, progress=progress)
+        super().__init__(data, transform, cache_rate, cache_dir, num_workers, progress)
         self.seed = seed
 
     def __getitem__(self, key: int | slice | Sequence[int]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 from pathlib import Path
 
@@ -22,7 +23,10 @@ def sha256(file: str | Path) -> str:
     """
     path = Path(file)
     if not path.is_file():
-        refuse(f"There are no weights at {path}. Train first, or name a file with --weights FILE.")
+        refuse(
+            f"There are no weights at {path}; not every bundle ships any. Train first: configs/train.json writes "
+            "models/model.pt. Or name a file with --weights FILE."
+        )
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -39,3 +43,12 @@ def versions() -> dict[str, str]:
         "numpy": numpy.__version__,
         "python": platform.python_version(),
     }
+
+
+def data_description(dataset_dir: str | Path | None) -> str:
+    """What a dataset's dataset.json says about the data; empty where there is none, or it says nothing."""
+    file = None if dataset_dir is None else Path(dataset_dir) / "dataset.json"
+    if file is None or not file.is_file():
+        return ""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return " ".join(str(content.get(name, "")) for name in ("name", "description")).strip()

@@ -72,7 +72,10 @@ def load_pretrained(network: Network, file: str | Path) -> Network:
 
 def _read_state_dict(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
-        refuse(f"The weights {file} do not exist. Check the path, or train a network that writes them.")
+        refuse(
+            f"The weights {file} do not exist; not every bundle ships any. Train first: configs/train.json writes "
+            "models/model.pt. Or name a file with --weights FILE (--pretrained FILE to fine-tune)."
+        )
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:

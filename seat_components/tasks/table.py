@@ -25,6 +25,7 @@ class Task:
         modalities: one name per input channel, in channel order.
         labels: one name per class; the position is the label value, position 0 is the background.
         spacing: the voxel spacing to resample to, in mm along (x, y, z).
+        median_size: median voxels of a volume at that spacing; the last axis counts 160 at most.
         p0_5, p99_5: 0.5th and 99.5th intensity percentile of each channel.
         mean, std: intensity mean and standard deviation of each channel.
         strides: the network's downsampling factors, one triple per stage.
@@ -42,6 +43,7 @@ class Task:
     modalities: tuple[str, ...]
     labels: tuple[str, ...]
     spacing: tuple[float, float, float]
+    median_size: tuple[float, float, float]
     p0_5: tuple[float, ...]
     p99_5: tuple[float, ...]
     mean: tuple[float, ...]
@@ -100,6 +102,7 @@ def _task(name: str, facts: dict[str, Any]) -> Task:
         modalities=_by_index(facts["modality"]),
         labels=_by_index(facts["labels"]),
         spacing=tuple(facts["spacing_mm"]),
+        median_size=tuple(facts["fingerprint"]["median_size"]),
         p0_5=tuple(intensity["p0_5"]),
         p99_5=tuple(intensity["p99_5"]),
         mean=tuple(intensity["mean"]),
