@@ -1,4 +1,4 @@
-"""``python -m seat_components``: phantoms, bundles, reports, and the demonstration run."""
+"""``python -m seat_components``: phantoms, bundles, plans for own data, reports, and the demonstration run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,27 @@ def _demo(options: argparse.Namespace) -> None:
     run_demo(options.bundle, options.out, options.data, options.epochs)
 
 
-COMMANDS = {"phantom": _phantom, "report": _report, "bundles": _bundles, "card": _card, "demo": _demo}
+def _plan(options: argparse.Namespace) -> None:
+    from seat_components.planning.commands import write_plan
+
+    write_plan(options.dataset, options.out, options.workers)
+
+
+def _new_bundle(options: argparse.Namespace) -> None:
+    from seat_components.planning.commands import write_new_bundle
+
+    write_new_bundle(options.dataset, options.name, options.out, options.workers)
+
+
+COMMANDS = {
+    "phantom": _phantom,
+    "report": _report,
+    "bundles": _bundles,
+    "card": _card,
+    "demo": _demo,
+    "plan": _plan,
+    "new-bundle": _new_bundle,
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +108,17 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--file", default="model.pt", help="name in the bundle's models/ (%(default)s)")
     card.add_argument("--training", required=True, help="how they were trained, with the command")
     card.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+
+    plan = commands.add_parser("plan", help="measure a dataset in MSD layout, and plan how to train on it")
+    plan.add_argument("--dataset", required=True, type=Path, metavar="DIR", help="the folder with dataset.json")
+    plan.add_argument("--out", type=Path, metavar="FILE", help="where to write the plan (printed)")
+    plan.add_argument("--workers", type=int, metavar="N", help="cases measured at a time (cores, up to 4)")
+
+    new_bundle = commands.add_parser("new-bundle", help="plan for a dataset, and write a bundle that trains on it")
+    new_bundle.add_argument("--dataset", required=True, type=Path, metavar="DIR", help="the folder with dataset.json")
+    new_bundle.add_argument("--name", required=True, help="the bundle's name, such as abdomen_ct")
+    new_bundle.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the bundle's folder is made")
+    new_bundle.add_argument("--workers", type=int, metavar="N", help="cases measured at a time (cores, up to 4)")
 
     demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
     demo.add_argument("--bundle", required=True, type=Path)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seat_components.bundles.caching import CACHE_BYTES, GIB, case_bytes, default_cache_rate
+from seat_components.bundles.provenance import provenance
 from seat_components.bundles.results import eval_metrics, performance
 from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
 from seat_components.tasks import Task, fold_cases, load_task
@@ -24,7 +25,7 @@ BARE = re.compile(r"\{\{(?P<name>\w+)\}\}")
 
 def values_of(task: Task) -> dict[str, Any]:
     """What the template's placeholders stand for."""
-    return {**_config_values(task), **_card_values(task)}
+    return {**_config_values(task), **_card_values(task), **provenance(task)}
 
 
 def _config_values(task: Task) -> dict[str, Any]:
@@ -70,8 +71,6 @@ def _card_values(task: Task) -> dict[str, Any]:
         "val_patch_text": " × ".join(map(str, task.val_patch)),
         "volumes_text": _size_text(cases * case_bytes(task)),
         "cached_text": _size_text(min(cases * case_bytes(task), CACHE_BYTES)),
-        "training_cases": len(training),
-        "validation_cases": len(validation),
         "eval_metrics": eval_metrics(task),
         "performance": performance(task),
     }

@@ -11,13 +11,30 @@ from importlib import resources
 from typing import Any
 
 from seat_components.refusals import refuse
+from seat_components.tasks.folds import Fold
 
 Size = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
+class OwnData:
+    """What a task that is not of the ten says about its dataset.
+
+    Attributes:
+        title: the dataset's name.
+        licence, reference: as the dataset states them; empty where it does not.
+        folds: case names (training, validation) of each fold.
+    """
+
+    title: str
+    licence: str
+    reference: str
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True)
 class Task:
-    """One task of the Medical Segmentation Decathlon (MSD).
+    """One task: of the Medical Segmentation Decathlon (MSD), or planned for a dataset of one's own.
 
     Attributes:
         name: the dataset folder's name, e.g. ``Task04_Hippocampus``.
@@ -33,6 +50,7 @@ class Task:
         sampling_patch: voxels cut out before augmentation; at least ``train_patch``.
         val_patch: voxels of a window in validation, and of the patch that is attacked under the paper's protocol.
         batch_size: patches per batch in the published plan (a 24 GB GPU, mixed precision).
+        own: where the data comes from, if the task is none of the ten.
 
     Intensities are Hounsfield units in CT; in MRI they follow per-volume, per-channel min–max scaling to [0, 1].
     Source: the published plans and fingerprints behind SEAT (MICCAI 2023).
@@ -53,11 +71,12 @@ class Task:
     sampling_patch: Size
     val_patch: Size
     batch_size: int
+    own: OwnData | None = None
 
     @property
     def is_ct(self) -> bool:
         """Whether intensities are Hounsfield units; otherwise each volume is scaled to [0, 1] first."""
-        return self.modalities == ("CT",)
+        return all(name == "CT" for name in self.modalities)
 
 
 @cache
@@ -86,8 +105,12 @@ def fold_cases(task: Task, fold: int = 0) -> tuple[tuple[str, ...], tuple[str, .
     """Case names (training, validation) of a fold, e.g. ``hippocampus_001``.
 
     Raises:
-        RefusalError: for any fold but 0, the only one that is published.
+        RefusalError: for a fold that the task does not have; of the ten, only fold 0 is published.
     """
+    if task.own is not None:
+        if not 0 <= fold < len(task.own.folds):
+            refuse(f"{task.name} has no fold {fold}: its folds are 0 to {len(task.own.folds) - 1}.")
+        return task.own.folds[fold]
     if fold != 0:
         refuse(f"{task.name} has no fold {fold}: only fold 0 is published. Use fold 0.")
     lists = _published("fold0.json")[task.name]
