@@ -3,7 +3,8 @@
 from seat_components.evaluation.attack_update import AttackUpdate
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, ForegroundDice, dice_per_class
 from seat_components.evaluation.metrics import MetricsRecord
-from seat_components.evaluation.protocols import PROTOCOLS, AttackSetting
+from seat_components.evaluation.plain import robustness_of
+from seat_components.evaluation.protocols import PROTOCOLS, AttackSetting, Protocol
 
 __all__ = [
     "ABSENT_CLASS_RULE",
@@ -12,5 +13,7 @@ __all__ = [
     "AttackUpdate",
     "ForegroundDice",
     "MetricsRecord",
+    "Protocol",
     "dice_per_class",
+    "robustness_of",
 ]

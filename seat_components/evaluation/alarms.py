@@ -2,47 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
+from typing import Any
 
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT
+from seat_components.evaluation.robustness import RobustnessRecords, mean_dice, worst_rows
 
-# A difference of mean Dice below this is not worth an alarm.
 TOLERANCE = 0.02
+"""A difference of mean Dice up to this is not worth an alarm."""
+ZERO_SHARE = 0.1
+"""Share of voxels whose gradient may be exactly 0 or not finite."""
+NEAR_ZERO = 0.1
+"""Mean Dice that 64/255 of the intensity range must not leave."""
+ZERO_GRADIENTS = "zero gradients"
+
+Verdict = str | None
+"""What an alarm says: a message where it rings, nothing ("") where it is silent, None where nothing was to examine."""
 
 
 def raise_alarms(records: RobustnessRecords) -> list[dict[str, str]]:
     """All alarms that the records give reason for, as {"alarm": name, "message": what it means and what to do}."""
-    return [{"alarm": name, "message": message} for name, check in ALARMS.items() if (message := check(records))]
+    verdicts = {name: examine(records) for name, examine in ALARMS.items()}
+    return [{"alarm": name, "message": message} for name, message in verdicts.items() if message]
 
 
-def _means(records: RobustnessRecords) -> dict[tuple[str, float], float]:
-    groups: dict[tuple[str, float], list[float]] = {}
-    for row in records.cases:
-        groups.setdefault((row["attack"], row["eps_255"]), []).append(mean_dice(row))
-    return {key: sum(values) / len(values) for key, values in groups.items()}
+def examined(records: RobustnessRecords) -> list[str]:
+    """The alarms for which the records hold something to examine, ringing or silent."""
+    return [name for name, examine in ALARMS.items() if examine(records) is not None]
 
 
-def random_noise_hurts(records: RobustnessRecords) -> str | None:
-    """Random noise within the budget costs Dice: the network is fragile, not only attackable."""
-    means = _means(records)
-    clean = means.get(("clean", 0.0), 0.0)
-    hurt = [eps for (attack, eps), mean in means.items() if attack == "random" and clean - mean > TOLERANCE]
-    if not hurt:
+def zero_gradients(records: RobustnessRecords) -> Verdict:
+    """The loss has no slope to follow at the clean image, so that gradient attacks stand still."""
+    shares = {row["case"]: row["value"] for row in records.checks if row["check"] == ZERO_GRADIENTS}
+    if not shares:
         return None
-    return f"Random noise at {min(hurt):g}/255 costs more than {TOLERANCE} Dice: the network is fragile without attack."
+    worst = max(shares, key=lambda case: shares[case])
+    if fmean(shares.values()) <= ZERO_SHARE and shares[worst] < 1:
+        return ""
+    return (
+        f"{fmean(shares.values()):.0%} of the voxels ({shares[worst]:.0%} in {worst}) have a gradient of exactly 0, or "
+        "none that is finite: gradient attacks cannot move them. Attack the logits before any rounding or saturation, "
+        "in float32, and trust no gradient attack until this is silent."
+    )
 
 
-def black_box_beats_white_box(records: RobustnessRecords) -> str | None:
+def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
     """A search without gradients finds worse images than gradients do: the gradients are masked."""
-    means = _means(records)
-    for (attack, eps), mean in means.items():
-        white = [value for (name, other), value in means.items() if other == eps and "pgd" in name]
-        if attack == "square" and white and min(white) - mean > TOLERANCE:
-            return f"Square beats every gradient attack at {eps:g}/255: gradients are masked; do not trust the numbers."
-    return None
+    gains: dict[float, list[float]] = {}
+    for row in _of(records, lambda name: name == "square"):
+        white = _of(records, is_gradient_attack, row["case"], row["eps_255"])
+        if white:
+            gains.setdefault(row["eps_255"], []).append(max(0.0, min(map(mean_dice, white)) - mean_dice(row)))
+    if not gains:
+        return None
+    eps, gain = max(((eps, fmean(values)) for eps, values in gains.items()), key=lambda pair: pair[1])
+    if gain <= TOLERANCE:
+        return ""
+    return (
+        f"Square, which sees no gradient, lowers the gradient attacks' worst case by {gain:.3f} Dice at {eps:g}/255: "
+        "the gradients are masked. Look for saturated or rounded outputs, and do not trust the gradient attacks."
+    )
 
 
-ALARMS: dict[str, Callable[[RobustnessRecords], str | None]] = {
-    "random noise hurts": random_noise_hurts,
+def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
+    """Twice the steps from another start find worse images: the attacks had not converged."""
+    worst = {(row["case"], row["eps_255"]): mean_dice(row) for row in worst_rows(records.cases)}
+    checks = [row for row in records.checks if row["check"] == MORE_EFFORT]
+    if not checks:
+        return None
+    gain = fmean(max(0.0, worst[row["case"], row["eps_255"]] - row["value"]) for row in checks)
+    if gain <= TOLERANCE:
+        return ""
+    return (
+        f"Twice the steps from another start lower the worst case by {gain:.3f} Dice on {len(checks)} case(s): the "
+        "attacks have not converged. Give --steps a larger number, until this is silent."
+    )
+
+
+def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
+    """No network can be right at 64/255: an attack that leaves Dice there fails for reasons of its own."""
+    left = [row["value"] for row in records.checks if row["check"] == LARGE_BUDGET]
+    if not left:
+        return None
+    if fmean(left) <= NEAR_ZERO:
+        return ""
+    return (
+        f"At ε = 64/255 a mean Dice of {fmean(left):.3f} is left on {len(left)} case(s), where no image keeps its "
+        "content: the attack fails for reasons of its own. Look for a step inside the network that undoes "
+        "perturbations, for masked gradients, or for classes that the loss does not reach."
+    )
+
+
+def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
+    """An attack does worse with more freedom: it does not use what it is given."""
+    means: dict[str, dict[float, float]] = {}
+    for attack in dict.fromkeys(row["attack"] for row in _of(records, is_gradient_attack)):
+        rows = _of(records, attack.__eq__)
+        budgets = sorted({row["eps_255"] for row in rows})
+        means[attack] = {eps: fmean(mean_dice(row) for row in rows if row["eps_255"] == eps) for eps in budgets}
+    if all(len(by_budget) < 2 for by_budget in means.values()):
+        return None
+    for attack, by_budget in means.items():
+        for smaller, dice in by_budget.items():
+            for larger, more in by_budget.items():
+                if larger > smaller and more - dice > TOLERANCE:
+                    return (
+                        f"{attack} leaves {more:.3f} Dice at {larger:g}/255 but {dice:.3f} at {smaller:g}/255: it does "
+                        "not use its budget. Give it more steps, and look at its step size."
+                    )
+    return ""
+
+
+def random_noise_hurts(records: RobustnessRecords) -> Verdict:
+    """Random noise within the budget costs Dice: the network is fragile, not only attackable."""
+    clean = {row["case"]: mean_dice(row) for row in records.cases if row["attack"] == "clean"}
+    losses: dict[float, list[float]] = {}
+    for row in _of(records, lambda name: name == "random"):
+        losses.setdefault(row["eps_255"], []).append(clean[row["case"]] - mean_dice(row))
+    if not losses:
+        return None
+    hurt = {eps: fmean(values) for eps, values in losses.items() if fmean(values) > TOLERANCE}
+    if not hurt:
+        return ""
+    return (
+        f"Random noise at {min(hurt):g}/255 costs {hurt[min(hurt)]:.3f} Dice: the network is fragile without attack, "
+        "and robust Dice measures that as well. Train with noise, or adversarially."
+    )
+
+
+def is_gradient_attack(name: str) -> bool:
+    """Whether the attack of that name follows gradients."""
+    return "pgd" in name or name == "fab"
+
+
+def _of(
+    records: RobustnessRecords, wanted: Callable[[str], bool], case: str | None = None, eps_255: float | None = None
+) -> Sequence[dict[str, Any]]:
+    return [
+        row
+        for row in records.cases
+        if wanted(row["attack"]) and case in (None, row["case"]) and eps_255 in (None, row["eps_255"])
+    ]
+
+
+ALARMS: dict[str, Callable[[RobustnessRecords], Verdict]] = {
+    ZERO_GRADIENTS: zero_gradients,
     "black box beats white box": black_box_beats_white_box,
+    "more steps change the result": more_effort_changes_it,
+    "a large budget leaves Dice": large_budget_leaves_dice,
+    "a larger budget is weaker": larger_budget_is_weaker,
+    "random noise hurts": random_noise_hurts,
 }

@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-import time
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from monai.data import MetaTensor
+from monai.data.utils import affine_to_spacing
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
+from monai.inferers import Inferer
 from monai.utils.enums import CommonKeys as Keys
-from torch import Tensor
+from torch import Tensor, nn
 
-from seat_components.attacks import ATTACKS, CountingPredictor
 from seat_components.budget import IntensityBudget
 from seat_components.data.index import case_name
-from seat_components.evaluation.alarms import raise_alarms
-from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
-from seat_components.evaluation.identity import sha256, versions
-from seat_components.evaluation.protocols import AttackSetting, protocol_settings
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.alarms import examined, raise_alarms
+from seat_components.evaluation.dice import ABSENT_CLASS_RULE
+from seat_components.evaluation.ensemble import Ensemble
+from seat_components.evaluation.identity import data_description, sha256, versions
+from seat_components.evaluation.protocols import protocol_of
+from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.slices import save_slices
 from seat_components.refusals import refuse
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Attacked:
-    """A case under one attack."""
-
-    attack: str
-    eps_255: float
-    image: Tensor
-    prediction: Tensor
-    dice: Tensor
+SCOPES = {
+    "patch": "one patch per case, centred on the foreground's centre of mass",
+    "volume": "whole volumes through the sliding window, in the preprocessed grid",
+}
 
 
 class AttackUpdate:
@@ -57,9 +47,13 @@ class AttackUpdate:
         protocol: name of the protocol.
         eps_255: budgets, in units of 1/255 of the intensity range per sample and channel.
         seed: seed of random starts and searches.
+        steps: steps of the gradient attacks, and the rest in proportion; None for the protocol's own.
+        scope: what the engine's inputs are, ``patch`` or ``volume``; for the record.
+        max_cases: attack only the first cases; None for all. More may follow into the same record.
+        dataset_dir: the dataset's folder, for what it says about itself.
 
     Raises:
-        RefusalError: for an unknown protocol, budgets outside (0, 255], or missing weights.
+        RefusalError: for an unknown protocol or scope, numbers outside their range, or missing weights.
     """
 
     def __init__(
@@ -69,34 +63,45 @@ class AttackUpdate:
         bundle: str,
         label_names: Mapping[str, str],
         protocol: str = "quick",
-        eps_255: Sequence[float] = (2, 4, 6, 8, 10),
+        eps_255: float | Sequence[float] = (2, 4, 6, 8, 10),
         seed: int = 0,
+        steps: int | None = None,
+        scope: str = "patch",
+        max_cases: int | None = None,
+        dataset_dir: str | Path | None = None,
     ) -> None:
-        self.settings = protocol_settings(protocol)
-        self.eps_255 = [eps_255] if isinstance(eps_255, int | float) else sorted(eps_255)
-        if not self.eps_255 or not all(0 < eps <= 255 for eps in self.eps_255):
-            refuse(f"attack_eps_255 is {eps_255}, but it lists shares of the intensity range: each above 0, up to 255")
-        self.seed = seed
-        self.classes = len(label_names)
+        chosen = protocol_of(protocol, steps, len(label_names))
+        if scope not in SCOPES:
+            refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(SCOPES)}")
+        if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
+            refuse(f"max_cases is {max_cases!r}, but it must be a whole number, 1 or more, or null for all cases")
+        self.max_cases = max_cases
         header = {
             "bundle": bundle,
             "weights_sha256": sha256(weights),
             "protocol": protocol,
-            "settings": {setting.attack: dict(setting.options) for setting in self.settings},
+            "settings": chosen.settings(),
             "seed": seed,
+            "scope": scope,
+            "inputs": SCOPES[scope],
+            "data": data_description(dataset_dir),
             "versions": versions(),
             "rule": ABSENT_CLASS_RULE,
             "device": "cpu",
         }
+        self.folder = Path(output_dir)
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
+        self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
+        self.places: dict[str, int] = {}
 
     def remaining(self, cases: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """The cases of a datalist that the record does not hold completely."""
-        wanted = [("clean", 0.0), *((s.attack, eps) for eps in self.eps_255 for s in self.settings)]
+        """Of the first ``max_cases`` cases of a datalist, those that the record does not hold completely."""
+        chosen = cases[: self.max_cases]
+        self.places = {case_name(case["image"]): place for place, case in enumerate(chosen)}
         return [
             case
-            for case in cases
-            if not all(self.records.has(case_name(case["image"]), attack, eps) for attack, eps in wanted)
+            for case in chosen
+            if not self.ensemble.is_complete(name := case_name(case["image"]), self.places[name])
         ]
 
     def __call__(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Tensor]:
@@ -106,26 +111,16 @@ class AttackUpdate:
         if len(image) != 1:
             raise ValueError(f"AttackUpdate takes one case at a time, but the batch has {len(image)}: use batch_size 1")
         case = case_name(_file_of(batchdata["image"]))
+        place = self.places.setdefault(case, len(self.places))
         self.records.header["device"] = str(image.device)
 
-        def forward(inputs: Tensor) -> Tensor:
-            logits: Tensor = engine.inferer(inputs, engine.network)
-            return logits
-
-        engine.network.eval()
-        clean = self._score(forward, case, AttackSetting("clean"), 0.0, image, image, label)
-        attacked = [
-            self._attack(forward, case, setting, eps_255, image, label)
-            for eps_255 in self.eps_255
-            for setting in self.settings
-            if not self.records.has(case, setting.attack, eps_255)
-        ]
-        strongest = [result for result in attacked if result.eps_255 == self.eps_255[-1]]
-        worst = min([clean, *strongest], key=lambda result: float(result.dice.mean()))
-        self.records.write(raise_alarms(self.records))
+        predictor = InferringNetwork(engine.network, engine.inferer).eval()
+        clean, strongest = self.ensemble.attack(predictor, case, place, image, label, _voxel_mm3(batchdata["image"]))
+        worst = min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
+        self.records.write(raise_alarms(self.records), examined(self.records))
         if strongest:
-            radius = IntensityBudget.of(image, self.eps_255[-1] / 255).radius
-            save_slices(self.records.path.parent / "slices" / f"{case}.npz", image, label, clean, worst, radius)
+            radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
+            save_slices(self.folder / "slices" / f"{case}.npz", image, label, clean, worst, radius)
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
@@ -134,58 +129,40 @@ class AttackUpdate:
 
     def report(self) -> str:
         """The summary as lines of text."""
-        content = self.records.content(raise_alarms(self.records))
+        alarms, checked = raise_alarms(self.records), examined(self.records)
+        content = self.records.content(alarms, checked)
         lines = [
-            f"{row['attack']:>20} at {row['eps_255']:>4g}/255: Dice {row['mean_dice']:.4f}"
+            f"{row['attack']:>22} at {row['eps_255']:>4g}/255: Dice {row['mean_dice']:.4f} ({row['cases']} cases)"
             for row in content["summary"]
         ]
-        alarms = [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in content["alarms"]]
-        return "\n".join([*lines, *alarms, f"{self.records.path} holds every case."])
+        lines += [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in alarms]
+        silent = [name for name in checked if name not in {alarm["alarm"] for alarm in alarms}]
+        if silent:
+            lines.append(f"Alarms that stayed silent: {', '.join(silent)}.")
+        return "\n".join([*lines, f"{self.records.path} holds every case."])
 
-    def _attack(
-        self,
-        forward: Callable[[Tensor], Tensor],
-        case: str,
-        setting: AttackSetting,
-        eps_255: float,
-        image: Tensor,
-        label: Tensor,
-    ) -> Attacked:
-        predictor = CountingPredictor(forward)
-        words = f"{self.seed}/{case}/{setting.attack}/{eps_255:g}"
-        generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
-        start = time.monotonic()
-        adversarial = ATTACKS[setting.attack](
-            predictor, image, label, eps=eps_255 / 255, generator=generator, **setting.options
-        )
-        seconds = time.monotonic() - start
-        self.records.add_cost(setting.attack, predictor.forwards, predictor.backwards, seconds)
-        return self._score(forward, case, setting, eps_255, adversarial, image, label)
 
-    def _score(
-        self,
-        forward: Callable[[Tensor], Tensor],
-        case: str,
-        setting: AttackSetting,
-        eps_255: float,
-        adversarial: Tensor,
-        image: Tensor,
-        label: Tensor,
-    ) -> Attacked:
-        budget = IntensityBudget.of(image, eps_255 / 255)
-        if not budget.holds(adversarial, image):
-            raise AssertionError(f"{setting.attack} left its budget of {eps_255:g}/255 on {case}: this is a defect")
-        with torch.no_grad():
-            prediction = forward(adversarial).argmax(dim=1, keepdim=True)
-        dice = dice_per_class(prediction, label, self.classes)
-        if not self.records.has(case, setting.attack, eps_255):
-            over = budget.linf_over_budget(adversarial, image)
-            self.records.add(case, setting.attack, eps_255, dice[0].tolist(), over)
-            logger.info(f"{case}: {setting.attack} at {eps_255:g}/255: Dice {mean_dice(self.records.cases[-1]):.4f}")
-        return Attacked(setting.attack, eps_255, adversarial, prediction, dice)
+class InferringNetwork(nn.Module):
+    """A network behind its inferer, as one predictor whose mode and parameters attacks know."""
+
+    def __init__(self, network: nn.Module, inferer: Inferer) -> None:
+        super().__init__()
+        self.network, self.inferer = network, inferer
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits (B, K, *spatial) of an image (B, C, *spatial)."""
+        logits: Tensor = self.inferer(image, self.network)
+        return logits
 
 
 def _file_of(image: MetaTensor) -> str:
     """The file a collated batch of one image came from."""
     name = image.meta["filename_or_obj"]
     return str(name if isinstance(name, str | Path) else name[0])
+
+
+def _voxel_mm3(image: MetaTensor) -> float:
+    """A voxel's volume in a collated batch of one image."""
+    affine = torch.as_tensor(image.meta["affine"])
+    affine = affine[0] if affine.ndim == 3 else affine
+    return float(affine_to_spacing(affine, r=image.ndim - 2).double().prod())

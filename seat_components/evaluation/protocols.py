@@ -1,12 +1,15 @@
-"""Attack protocols, as data: which attacks run, and how hard."""
+"""Attack protocols, as data: which attacks run, how hard, and what is checked about them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seat_components.refusals import refuse
+
+MAIN_EPS_255 = 8.0
+"""The budget at which one-budget attacks and checks run: the paper's, where it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -16,35 +19,143 @@ class AttackSetting:
     Attributes:
         attack: its name in ``seat_components.attacks.ATTACKS``.
         options: its keyword arguments.
+        cases: it runs on this many of the first cases; None for all.
+        one_budget: it runs at the main budget only (see ``main_budget``).
+        least_classes: it needs this many classes, background included, and is left out for fewer.
     """
 
     attack: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    cases: int | None = None
+    one_budget: bool = False
+    least_classes: int = 2
 
 
-PROTOCOLS: dict[str, tuple[AttackSetting, ...]] = {
+@dataclass(frozen=True)
+class Check:
+    """An attack more, whose only purpose is an alarm: the case's strongest gradient attack, otherwise.
+
+    Attributes:
+        name: the check's name in the records.
+        effort: factor on the attack's steps.
+        eps_255: its budget; None for the main budget.
+    """
+
+    name: str
+    effort: int = 1
+    eps_255: float | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """An ensemble of attacks.
+
+    Attributes:
+        attacks: the attacks, in the order in which they run.
+        steps: the steps that ``scaled`` refers to.
+        skips_at_zero: a case that an attack has brought to Dice 0 is not attacked further at that budget.
+        checks: attacks that tell whether the others were strong enough.
+        checked_cases: the first cases, on which the checks run.
+    """
+
+    attacks: tuple[AttackSetting, ...]
+    steps: int = 20
+    skips_at_zero: bool = False
+    checks: tuple[Check, ...] = ()
+    checked_cases: int = 0
+
+    def scaled(self, steps: int | None) -> Protocol:
+        """The protocol with ``steps`` in place of its own, each attack's steps and queries in proportion."""
+        if steps is None:
+            return self
+        return replace(self, attacks=tuple(_scaled(attack, steps / self.steps) for attack in self.attacks), steps=steps)
+
+    def for_classes(self, classes: int) -> Protocol:
+        """The protocol without what is not defined for so few classes."""
+        return replace(self, attacks=tuple(attack for attack in self.attacks if classes >= attack.least_classes))
+
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """Every attack's settings, as records hold them."""
+        parts = {
+            setting.attack: {
+                **setting.options,
+                **({"first_cases": setting.cases} if setting.cases is not None else {}),
+                **({"budgets": "main"} if setting.one_budget else {}),
+            }
+            for setting in self.attacks
+        }
+        if self.skips_at_zero:
+            parts["all"] = {"skips_at_zero": True}
+        return parts
+
+
+def _scaled(setting: AttackSetting, factor: float) -> AttackSetting:
+    if "steps" not in setting.options:
+        return setting
+    steps = max(1, round(setting.options["steps"] * factor))
+    return replace(setting, options={**setting.options, "steps": steps})
+
+
+def main_budget(eps_255: Sequence[float]) -> float:
+    """8, the paper's budget, where it is among ``eps_255``; else the largest."""
+    return MAIN_EPS_255 if MAIN_EPS_255 in eps_255 else max(eps_255)
+
+
+MORE_EFFORT, LARGE_BUDGET = "more effort", "large budget"
+
+PROTOCOLS: dict[str, Protocol] = {
     # A check while developing: two white-box attacks, 20 steps each.
-    "quick": (
-        AttackSetting("random"),
-        AttackSetting("pgd-ce", {"steps": 20}),
-        AttackSetting("apgd-ce", {"steps": 20}),
+    "quick": Protocol(
+        (
+            AttackSetting("random"),
+            AttackSetting("pgd-ce", {"steps": 20}),
+            AttackSetting("apgd-ce", {"steps": 20}),
+        )
     ),
     # The published evaluation, for comparison with the paper's tables only: 5 iterations, Square with 5 queries.
-    "paper": (
-        AttackSetting("random"),
-        AttackSetting("apgd-ce", {"steps": 5, "restarts": 5}),
-        AttackSetting("pgd-ce", {"steps": 5, "restarts": 5, "step_ratio": 0.25}),
-        AttackSetting("square", {"steps": 5}),
+    "paper": Protocol(
+        (
+            AttackSetting("random"),
+            AttackSetting("apgd-ce", {"steps": 5, "restarts": 5}),
+            AttackSetting("pgd-ce", {"steps": 5, "restarts": 5, "step_ratio": 0.25}),
+            AttackSetting("square", {"steps": 5}),
+        ),
+        steps=5,
+    ),
+    # What a robustness number should stand on. Each attack has 100 steps (PGD shares them among five starts), and those
+    # that most often find the worst case run first, as a case at Dice 0 is skipped.
+    "strong": Protocol(
+        (
+            AttackSetting("random"),
+            AttackSetting("apgd-mask-ce-balanced", {"steps": 100}),
+            AttackSetting("apgd-ce", {"steps": 100}),
+            AttackSetting("apgd-mask-ce", {"steps": 100}),
+            AttackSetting("apgd-js", {"steps": 100}),
+            AttackSetting("apgd-margin", {"steps": 100}),
+            AttackSetting("apgd-dlr", {"steps": 100}, least_classes=3),
+            AttackSetting("segpgd", {"steps": 100}),
+            AttackSetting("cospgd", {"steps": 100}),
+            AttackSetting("fab", {"steps": 100}),
+            AttackSetting("pgd-ce", {"steps": 20, "restarts": 5}),
+            AttackSetting("square", {"steps": 1000}, cases=8, one_budget=True),
+        ),
+        steps=100,
+        skips_at_zero=True,
+        checks=(Check(MORE_EFFORT, effort=2), Check(LARGE_BUDGET, eps_255=64)),
+        checked_cases=3,
     ),
 }
 
 
-def protocol_settings(name: str) -> tuple[AttackSetting, ...]:
-    """The attacks of protocol ``name``.
+def protocol_of(name: str, steps: int | None = None, classes: int | None = None) -> Protocol:
+    """Protocol ``name`` with its own steps or others, for so many classes.
 
     Raises:
-        RefusalError: if there is no such protocol.
+        RefusalError: if there is no such protocol, or ``steps`` is not a whole number above 0.
     """
     if name not in PROTOCOLS:
         refuse(f"'{name}' is not an attack protocol. Take --protocol {' or '.join(PROTOCOLS)}.")
-    return PROTOCOLS[name]
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        refuse(f"steps is {steps!r}, but it must be a whole number, 1 or more, or null for the protocol's own")
+    protocol = PROTOCOLS[name].scaled(steps)
+    return protocol if classes is None else protocol.for_classes(classes)

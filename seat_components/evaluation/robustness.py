@@ -6,42 +6,71 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
 from seat_components.evaluation.store import read_own_record, write_csv, write_json
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed")
+IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data")
 
 
 class RobustnessRecords:
-    """The rows of one evaluation, on disk after each one that is added.
+    """The rows of one evaluation, on disk each time that they are written.
 
     Args:
-        directory: the run's output folder.
+        directory: the run's output folder; None keeps the rows in memory.
         header: the record's head; the values of ``IDENTITY`` among it say what may be continued.
         labels: names of the foreground classes.
+
+    Attributes:
+        cases: one row per case, attack and ε, ``worst`` left out.
+        checks: what was measured for the alarms only: {"check", "case", "value", …}.
+        volumes: case → label → labelled volume in ml.
+        cost: attack → passes of one sample, and seconds.
     """
 
-    def __init__(self, directory: str | Path, header: Mapping[str, Any], labels: Sequence[str]) -> None:
-        self.path = Path(directory) / "robustness.json"
+    def __init__(self, directory: str | Path | None, header: Mapping[str, Any], labels: Sequence[str]) -> None:
+        self.path = None if directory is None else Path(directory) / "robustness.json"
         self.header = dict(header)
         self.labels = list(labels)
         self.cases: list[dict[str, Any]] = []
+        self.checks: list[dict[str, Any]] = []
+        self.volumes: dict[str, dict[str, float]] = {}
         self.cost: dict[str, dict[str, float]] = {}
-        before = read_own_record(self.path, {name: self.header[name] for name in IDENTITY})
+        identity = {name: self.header.get(name) for name in IDENTITY}
+        before = None if self.path is None else read_own_record(self.path, identity)
         if before is not None:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
-            self.cost = before["cost"]
+            self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
 
     def has(self, case: str, attack: str, eps_255: float) -> bool:
         """Whether this result is there already."""
         return any(row["case"] == case and row["attack"] == attack and row["eps_255"] == eps_255 for row in self.cases)
 
-    def add(self, case: str, attack: str, eps_255: float, dice: Iterable[float], linf_over_budget: float) -> None:
-        """Add one result: Dice of each foreground class, in the order of ``labels``."""
+    def has_check(self, case: str, check: str) -> bool:
+        """Whether this check of this case is there already."""
+        return any(row["case"] == case and row["check"] == check for row in self.checks)
+
+    def at_zero(self, case: str, eps_255: float) -> dict[str, Any] | None:
+        """The first row of ``case`` at ``eps_255`` (0 for clean) in which every class has Dice 0."""
+        rows = (row for row in self.cases if row["case"] == case and row["eps_255"] == eps_255)
+        return next((row for row in rows if mean_dice(row) == 0), None)
+
+    def add(
+        self,
+        case: str,
+        attack: str,
+        eps_255: float,
+        dice: Iterable[float],
+        linf_over_budget: float,
+        of: str | None = None,
+    ) -> None:
+        """Add one result: Dice of each foreground class, in the order of ``labels``.
+
+        ``of`` names the attack whose image stands for this one's, which was skipped because of it.
+        """
         values = dict(zip(self.labels, (float(value) for value in dice), strict=True))
-        self.cases.append(
-            {"case": case, "attack": attack, "eps_255": eps_255, "dice": values, "linf_over_budget": linf_over_budget}
-        )
+        row = {"case": case, "attack": attack, "eps_255": eps_255, "dice": values, "linf_over_budget": linf_over_budget}
+        self.cases.append(row if of is None else {**row, "skipped": True, "of": of})
 
     def add_cost(self, attack: str, forwards: int, backwards: int, seconds: float) -> None:
         """Add to what ``attack`` has cost, in sample passes and seconds."""
@@ -50,27 +79,38 @@ class RobustnessRecords:
         total["backwards"] += backwards
         total["seconds"] += seconds
 
-    def content(self, alarms: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
-        """The whole record."""
+    def content(self, alarms: Sequence[Mapping[str, str]] = (), checked: Sequence[str] = ()) -> dict[str, Any]:
+        """The whole record; ``checked`` names the alarms that there was reason to examine."""
         rows = [*self.cases, *worst_rows(self.cases)]
         return {
             **self.header,
             "summary": summarise(rows, self.labels),
+            "by_size": dice_by_size(rows, self.volumes, self.labels),
+            "size_rule": SIZE_RULE,
             "cases": rows,
+            "volumes_ml": self.volumes,
+            "checks": self.checks,
             "cost": self.cost,
             "alarms": list(alarms),
+            "alarms_checked": list(checked),
         }
 
-    def write(self, alarms: Sequence[Mapping[str, str]] = ()) -> None:
+    def write(self, alarms: Sequence[Mapping[str, str]] = (), checked: Sequence[str] = ()) -> None:
         """Write the record as it is now, JSON and CSV."""
-        content = self.content(alarms)
+        if self.path is None:
+            return
+        content = self.content(alarms, checked)
         write_json(content, self.path)
-        columns = ["case", "attack", "eps_255", "mean_dice", *(f"dice_{label}" for label in self.labels)]
+        labels = [f"dice_{label}" for label in self.labels]
+        columns = ["case", "attack", "eps_255", "mean_dice", *labels, "linf_over_budget", "of"]
         rows = (
-            [row["case"], row["attack"], row["eps_255"], mean_dice(row), *row["dice"].values(), row["linf_over_budget"]]
+            [
+                *(row["case"], row["attack"], row["eps_255"], mean_dice(row)),
+                *(*row["dice"].values(), row["linf_over_budget"], row.get("of")),
+            ]
             for row in content["cases"]
         )
-        write_csv([*columns, "linf_over_budget"], rows, self.path.with_suffix(".csv"))
+        write_csv(columns, rows, self.path.with_suffix(".csv"))
 
 
 def mean_dice(row: Mapping[str, Any]) -> float:
@@ -93,13 +133,16 @@ def worst_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         rivals = [rival for rival in (worst.get(key), clean.get(row["case"]), row) if rival is not None]
         worst[key] = min(rivals, key=mean_dice)
     return [
-        {**row, "case": case, "eps_255": eps_255, "attack": "worst", "of": row["attack"]}
+        {
+            **{name: row[name] for name in ("dice", "linf_over_budget")},
+            **{"case": case, "attack": "worst", "eps_255": eps_255, "of": row.get("of", row["attack"])},
+        }
         for (case, eps_255), row in worst.items()
     ]
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Mean over all cases of each attack and ε, in order of appearance."""
+    """Mean over all cases that an attack was to run on, at each ε, in order of appearance; with their number."""
     groups: dict[tuple[str, float], list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["attack"], row["eps_255"]), []).append(row)
@@ -107,6 +150,7 @@ def summarise(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[
         {
             "attack": attack,
             "eps_255": eps_255,
+            "cases": len(group),
             "mean_dice": sum(map(mean_dice, group)) / len(group),
             "dice": {label: sum(row["dice"][label] for row in group) / len(group) for label in labels},
         }

@@ -11,7 +11,7 @@ from torch import Tensor
 from seat_components.training.files import write_atomically
 
 if TYPE_CHECKING:
-    from seat_components.evaluation.attack_update import Attacked
+    from seat_components.evaluation.ensemble import Attacked
 
 
 def save_slices(path: Path, image: Tensor, label: Tensor, clean: Attacked, worst: Attacked, radius: Tensor) -> None:

@@ -28,10 +28,10 @@ def read_own_record(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         return None
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        before = {name: record[name] for name in identity}
+        before = {name: record.get(name) for name in identity}
         aside = path.with_name(f"{path.stem}_{record['weights_sha256'][:8]}{path.suffix}")
         count = len(record["cases"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         refuse(f"{path} is not a record of an evaluation ({error!r}). Move it away, or take another --output_dir.")
     if before == json.loads(json.dumps(dict(identity))):
         logger.info(f"Going on with {path}: {count} results are there already.")

@@ -5,12 +5,19 @@ import json
 
 import pytest
 
-from seat_components.evaluation.alarms import raise_alarms
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.refusals import RefusalError
 
 LABELS = ["Anterior", "Posterior"]
-HEADER = {"bundle": "b", "weights_sha256": "a" * 64, "protocol": "quick", "settings": {"pgd-ce": {}}, "seed": 0}
+HEADER = {
+    "bundle": "b",
+    "weights_sha256": "a" * 64,
+    "protocol": "quick",
+    "settings": {"pgd-ce": {}},
+    "seed": 0,
+    "scope": "patch",
+    "data": "Hippocampus",
+}
 ROWS = [
     ("one", "clean", 0.0, [0.9, 0.7]),
     ("one", "random", 8, [0.9, 0.6]),
@@ -71,7 +78,13 @@ def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
     assert second.cost == {"pgd-ce": {"forwards": 11, "backwards": 10, "seconds": 2.0}}
 
 
-@pytest.mark.parametrize("change", [{"weights_sha256": "b" * 64}, {"seed": 1}, {"settings": {"pgd-ce": {"steps": 9}}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights_sha256": "b" * 64}, {"seed": 1}, {"settings": {"pgd-ce": {"steps": 9}}}, {"scope": "volume"},
+        {"data": "phantoms"},
+    ],
+)  # fmt: skip
 def test_a_record_of_something_else_is_kept_aside(tmp_path, change):
     records(tmp_path).write()
     other = RobustnessRecords(tmp_path, {**HEADER, **change}, LABELS)
@@ -87,17 +100,3 @@ def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     with pytest.raises(RefusalError, match=r"robustness\.json is not a record"):
         RobustnessRecords(tmp_path, HEADER, LABELS)
     assert path.read_text() == "[1, 2"
-
-
-def alarms_of(folder, **means):
-    made = RobustnessRecords(folder, HEADER, ["Organ"])
-    for attack, dice in means.items():
-        made.add("case", attack.replace("_", "-"), 0.0 if attack == "clean" else 8, [dice], 1.0)
-    return [alarm["alarm"] for alarm in raise_alarms(made)]
-
-
-def test_alarms_ring_past_their_threshold_and_not_before(tmp_path):
-    calm = {"clean": 0.8, "random": 0.79, "pgd_ce": 0.3, "square": 0.29}
-    assert alarms_of(tmp_path, **calm) == []
-    assert alarms_of(tmp_path, **{**calm, "random": 0.77}) == ["random noise hurts"]
-    assert alarms_of(tmp_path, **{**calm, "square": 0.27}) == ["black box beats white box"]

@@ -1,0 +1,208 @@
+"""A protocol's attacks and checks on one case at a time, into the records."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, Predictor
+from seat_components.attacks.victim import under_attack
+from seat_components.budget import IntensityBudget
+from seat_components.evaluation.alarms import ZERO_GRADIENTS, is_gradient_attack
+from seat_components.evaluation.dice import dice_per_class
+from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, main_budget
+from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.sizes import volumes_ml
+from seat_components.refusals import refuse
+
+logger = logging.getLogger(__name__)
+CHECKS_COST = "checks"
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """A case under one attack: image (1, C, *spatial), class indices (1, 1, *spatial), Dice (1, K − 1)."""
+
+    attack: str
+    eps_255: float
+    image: Tensor
+    prediction: Tensor
+    dice: Tensor
+
+
+class Ensemble:
+    """Run a protocol on cases. What the records hold already is not run again.
+
+    Random numbers follow from (seed, case, attack, ε) alone. A case whose clean Dice is 0 is not attacked, and, where
+    the protocol says so, one that an attack has brought to 0 is not attacked further at that budget; the attacks that
+    are left out count with that 0, so that no case drops out of a mean.
+
+    Args:
+        records: where the results go.
+        protocol: the attacks and checks.
+        eps_255: budgets, in units of 1/255 of the intensity range.
+        seed: seed of random starts and searches.
+        bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
+
+    Raises:
+        RefusalError: for budgets outside (0, 255].
+    """
+
+    def __init__(
+        self,
+        records: RobustnessRecords,
+        protocol: Protocol,
+        eps_255: float | Sequence[float],
+        seed: int = 0,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        self.eps_255 = [eps_255] if isinstance(eps_255, int | float) else sorted(eps_255)
+        if not self.eps_255 or not all(0 < eps <= 255 for eps in self.eps_255):
+            refuse(f"attack_eps_255 is {eps_255}, but it lists shares of the intensity range: each above 0, up to 255")
+        self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
+
+    def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
+        """The attacks and budgets of the case at ``place``, from 0, among all cases."""
+        main = main_budget(self.eps_255)
+        return [
+            (setting, eps)
+            for eps in self.eps_255
+            for setting in self.protocol.attacks
+            if (setting.cases is None or place < setting.cases) and (not setting.one_budget or eps == main)
+        ]
+
+    def checks(self, place: int) -> Sequence[Check]:
+        """The checks of the case at ``place``."""
+        return self.protocol.checks if place < self.protocol.checked_cases else ()
+
+    def is_complete(self, case: str, place: int) -> bool:
+        """Whether the records hold everything about this case."""
+        rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
+        checks = [ZERO_GRADIENTS, *(check.name for check in self.checks(place))]
+        return all(self.records.has(case, *row) for row in rows) and all(
+            self.records.has_check(case, check) for check in checks
+        )
+
+    def attack(
+        self, predictor: Predictor, case: str, place: int, image: Tensor, label: Tensor, voxel_mm3: float = 1.0
+    ) -> tuple[Attacked, Attacked | None]:
+        """Everything about one case that the records lack.
+
+        Args:
+            predictor: image → logits, in evaluation mode.
+            case: its name.
+            place: its place among all cases, from 0.
+            image: (1, C, *spatial).
+            label: (1, 1, *spatial), integer.
+            voxel_mm3: a voxel's volume.
+
+        Returns:
+            The case without attack, and under the attack of the lowest mean Dice of those that ran now at the largest
+            ε, None if none did. No other image is kept: volumes are large.
+        """
+        self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
+        clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
+        if not self.records.has_check(case, ZERO_GRADIENTS):
+            value = zero_gradient_share(predictor, image, label, self.bounds)
+            self.records.checks.append({"check": ZERO_GRADIENTS, "case": case, "value": value})
+        for setting, eps in self.runs(place):
+            if self.records.has(case, setting.attack, eps) or self._skip(case, setting.attack, eps):
+                continue
+            words, options = f"{self.seed}/{case}/{setting.attack}/{eps:g}", setting.options
+            adversarial = self._run(predictor, setting.attack, options, eps, words, setting.attack, image, label)
+            result = self._score(predictor, case, setting.attack, eps, adversarial, image, label)
+            if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
+                worst = result
+        for check in self.checks(place):
+            if not self.records.has_check(case, check.name):
+                self._check(predictor, check, case, image, label)
+        return clean, worst
+
+    def _skip(self, case: str, attack: str, eps_255: float) -> bool:
+        zero = self.records.at_zero(case, 0.0)
+        if zero is None and self.protocol.skips_at_zero:
+            zero = self.records.at_zero(case, eps_255)
+        if zero is not None:
+            nothing = [0.0] * len(self.records.labels)
+            self.records.add(case, attack, eps_255, nothing, zero["linf_over_budget"], zero.get("of", zero["attack"]))
+        return zero is not None
+
+    def _run(
+        self,
+        predictor: Predictor,
+        attack: str,
+        options: Mapping[str, Any],
+        eps_255: float,
+        words: str,
+        cost: str,
+        image: Tensor,
+        label: Tensor,
+    ) -> Tensor:
+        counting = CountingPredictor(predictor)
+        generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
+        start = time.monotonic()
+        adversarial = ATTACKS[attack](
+            counting, image, label, eps=eps_255 / 255, bounds=self.bounds, generator=generator, **options
+        )
+        self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
+        return adversarial
+
+    def _score(
+        self,
+        predictor: Predictor,
+        case: str,
+        attack: str,
+        eps_255: float,
+        adversarial: Tensor,
+        image: Tensor,
+        label: Tensor,
+    ) -> Attacked:
+        budget = IntensityBudget.of(image, eps_255 / 255, self.bounds)
+        if not budget.holds(adversarial, image):
+            raise AssertionError(f"{attack} left its budget of {eps_255:g}/255 on {case}: this is a defect")
+        prediction, dice = self._dice(predictor, adversarial, label)
+        if not self.records.has(case, attack, eps_255):
+            over = budget.linf_over_budget(adversarial, image)
+            self.records.add(case, attack, eps_255, dice[0].tolist(), over)
+            logger.info(f"{case}: {attack} at {eps_255:g}/255: Dice {float(dice.mean()):.4f}")
+        return Attacked(attack, eps_255, adversarial, prediction, dice)
+
+    def _dice(self, predictor: Predictor, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            prediction = predictor(image).argmax(dim=1, keepdim=True)
+        return prediction, dice_per_class(prediction, label, len(self.records.labels) + 1)
+
+    def _check(self, predictor: Predictor, check: Check, case: str, image: Tensor, label: Tensor) -> None:
+        """The case's strongest gradient attack at the main budget once more, as the check wants it."""
+        main = main_budget(self.eps_255)
+        eps = main if check.eps_255 is None else check.eps_255
+        settings = {setting.attack: setting for setting in self.protocol.attacks if is_gradient_attack(setting.attack)}
+        ran = [row for row in self.records.cases if row["case"] == case and row["eps_255"] == main]
+        attack = min((row for row in ran if row["attack"] in settings), key=mean_dice)["attack"]
+        row = {"check": check.name, "case": case, "value": 0.0, "attack": attack, "eps_255": eps}
+        # What is at Dice 0 within the main budget is so with more steps, and within a larger budget.
+        if self.records.at_zero(case, 0.0) is None and self.records.at_zero(case, main) is None:
+            options = dict(settings[attack].options)
+            options["steps"] = check.effort * options["steps"]
+            words = f"{self.seed}/{case}/{attack}/{eps:g}/{check.name}"
+            adversarial = self._run(predictor, attack, options, eps, words, CHECKS_COST, image, label)
+            row["value"] = float(self._dice(predictor, adversarial, label)[1].mean())
+        self.records.checks.append(row)
+
+
+def zero_gradient_share(
+    predictor: Predictor, image: Tensor, label: Tensor, bounds: tuple[float, float] | None = None
+) -> float:
+    """Share of the image's elements, constant channels left out, whose cross-entropy gradient is 0 or not finite."""
+    with under_attack(predictor, image, label, 1.0, bounds) as victim:
+        _, gradient = victim.value_and_gradient(victim.image, LOSSES["ce"])
+        movable = (victim.budget.radius > 0).expand_as(gradient)
+    zeros = gradient[movable] == 0
+    return float(zeros.double().mean()) if zeros.numel() else 1.0

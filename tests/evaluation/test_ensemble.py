@@ -1,0 +1,150 @@
+"""An ensemble's bookkeeping: what runs where, what is skipped and still counted, what is repeated on a second run."""
+
+import pytest
+import torch
+from networks_under_test import LABELS, cases, smooth
+
+from seat_components.attacks import ATTACKS, CountingPredictor
+from seat_components.evaluation import PROTOCOLS, AttackSetting, Protocol, robustness_of
+from seat_components.evaluation.ensemble import Ensemble
+from seat_components.evaluation.protocols import main_budget, protocol_of
+from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.refusals import RefusalError
+
+
+def test_protocols_name_known_attacks_and_keep_their_promises():
+    for name in PROTOCOLS:
+        assert {setting.attack for setting in protocol_of(name).attacks} <= set(ATTACKS)
+    strong = {setting.attack: setting for setting in protocol_of("strong").attacks}
+    assert set(strong) == set(ATTACKS), "the whole ensemble"
+    for name, setting in strong.items():
+        if name not in ("random", "square"):
+            assert setting.options["steps"] * setting.options.get("restarts", 1) == 100
+    assert strong["square"].options["steps"] >= 1000
+    with pytest.raises(RefusalError, match=r"strongest.*quick or paper or strong"):
+        protocol_of("strongest")
+
+
+def test_steps_are_the_longest_attack_s_and_the_rest_in_proportion():
+    full = {setting.attack: setting.options for setting in protocol_of("strong", steps=300).attacks}
+    assert full["apgd-ce"]["steps"] == 300
+    assert (full["pgd-ce"]["steps"], full["pgd-ce"]["restarts"]) == (60, 5)
+    assert full["square"]["steps"] == 3000
+    assert "steps" not in full["random"]
+    for steps in (0, -1, 2.5, "many", True):
+        with pytest.raises(RefusalError, match="steps is"):
+            protocol_of("strong", steps=steps)
+
+
+def test_dlr_is_left_out_for_two_classes():
+    names = [setting.attack for setting in protocol_of("strong", classes=2).attacks]
+    assert "apgd-dlr" not in names
+    assert "apgd-margin" in names
+
+
+def test_main_budget():
+    assert main_budget([2, 8, 10]) == 8
+    assert main_budget([2, 4]) == 4
+
+
+def run(records, network=smooth, protocol="strong", steps=4, eps_255=(8, 24), chosen=None, **options):
+    ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), list(eps_255), **options)
+    for place, (case, image, label) in enumerate(chosen or cases()):
+        if not ensemble.is_complete(case, place):
+            ensemble.attack(network, case, place, image, label)
+    return records.content()
+
+
+def empty():
+    return RobustnessRecords(None, {}, LABELS[1:])
+
+
+def without_time(content):
+    return {**content, "cost": {name: {**row, "seconds": 0} for name, row in content["cost"].items()}}
+
+
+def test_the_same_seed_gives_the_same_record_and_another_another():
+    first, again, other = (without_time(run(empty(), seed=seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first["cases"] != other["cases"]
+
+
+def test_cases_do_not_depend_on_the_order_in_which_they_run():
+    every = [setting for setting in PROTOCOLS["strong"].attacks if setting.cases is None]
+    protocol = Protocol(tuple(every), steps=100)
+    rows = []
+    for order in (1, -1):
+        records = empty()
+        ensemble = Ensemble(records, protocol.scaled(4), [24])
+        for place, (case, image, label) in enumerate(cases()[::order]):
+            ensemble.attack(smooth, case, place, image, label)
+        rows.append(sorted(records.cases, key=lambda row: (row["case"], row["attack"])))
+    assert rows[0] == rows[1]
+
+
+def test_what_is_there_is_not_run_again():
+    records = empty()
+    first = run(records)
+    counting = CountingPredictor(smooth)
+    assert run(records, counting) == first
+    assert counting.forwards == 0
+    more = run(records, counting, eps_255=(8, 24, 40))
+    assert counting.forwards > 0
+    kept = [row for row in more["cases"] if row["eps_255"] in (0, 8, 24) and row["attack"] != "worst"]
+    assert kept == [row for row in first["cases"] if row["attack"] != "worst"]
+
+
+def test_a_case_at_clean_zero_is_not_attacked_and_stays_in_every_mean():
+    (name, image, label), *others = cases()
+    hopeless = (name, image, torch.where(label == 0, 1, 0))
+    counting = CountingPredictor(smooth)
+    content = run(empty(), counting, protocol="quick", chosen=[hopeless])
+    assert counting.forwards == 2, "clean, and the probe of its gradient"
+    rows = [row for row in content["cases"] if row["eps_255"]]
+    assert {(mean_dice(row), row["of"]) for row in rows} == {(0.0, "clean")}
+    whole = run(empty(), protocol="quick", chosen=[hopeless, *others])
+    for row in whole["summary"]:
+        assert row["cases"] == 3
+    with_it = {(row["attack"], row["eps_255"]): row["mean_dice"] for row in whole["summary"]}
+    without = run(empty(), protocol="quick", chosen=others)["summary"]
+    for row in without:
+        assert with_it[row["attack"], row["eps_255"]] == pytest.approx(row["mean_dice"] * 2 / 3)
+
+
+def test_a_case_brought_to_zero_is_attacked_no_further_by_the_ensemble():
+    counting = CountingPredictor(smooth)
+    content = run(empty(), counting, eps_255=[200], steps=20, chosen=cases(1))
+    rows = {row["attack"]: row for row in content["cases"]}
+    zero = next(name for name, row in rows.items() if mean_dice(row) == 0 and "of" not in row)
+    skipped = [row for row in rows.values() if row.get("skipped")]
+    assert len(skipped) > 5
+    assert {row["of"] for row in skipped} == {zero}
+    assert (rows["worst"]["of"], mean_dice(rows["worst"])) == (zero, 0.0)
+    assert {row["attack"] for row in skipped}.isdisjoint(content["cost"])
+    assert [row["value"] for row in content["checks"] if row["check"] != "zero gradients"] == [0.0, 0.0]
+    paper = run(empty(), protocol="paper", steps=20, eps_255=[200], chosen=cases(1))
+    assert not any(row.get("skipped") for row in paper["cases"]), "the paper's attacks are each on their own"
+
+
+def test_a_subset_is_the_first_cases_at_the_main_budget():
+    protocol = Protocol(
+        (AttackSetting("random"), AttackSetting("square", {"steps": 2}, cases=2, one_budget=True)), steps=2
+    )
+    ensemble = Ensemble(empty(), protocol, [4, 8, 16])
+    for place in range(4):
+        wanted = [("random", 4), ("random", 8), *([("square", 8)] if place < 2 else []), ("random", 16)]
+        assert [(setting.attack, eps) for setting, eps in ensemble.runs(place)] == wanted
+
+
+@pytest.mark.parametrize("spatial", [(40,), (8, 8), (4, 5, 6)])
+def test_any_rank_and_any_number_of_classes(spatial):
+    def binary(image):
+        return torch.cat([-image, image], dim=1)
+
+    image = torch.rand((1, 1, *spatial), generator=torch.Generator().manual_seed(0)) - 0.5
+    found = robustness_of(
+        binary, [("one", image, (image > 0).long())], labels=("background", "organ"), eps_255=[24], steps=4
+    )
+    summary = {row["attack"]: row["mean_dice"] for row in found["summary"]}
+    assert set(summary) == {"clean", "worst", *(name for name in ATTACKS if name != "apgd-dlr")}
+    assert summary["worst"] == min(summary.values()) < summary["clean"] == 1
