@@ -42,8 +42,8 @@ class CaseMeasure:
 def measure_case(case: Case, channels: int, classes: int, is_ct: bool) -> CaseMeasure:
     """Measure a case that ``check_cases`` has found to be in order.
 
-    The image is read a few slices at a time and never held as a whole; the label is, with one byte per voxel
-    (two where there are more than 255 classes). All foreground voxels are counted, none are sampled.
+    The image is read a few slices at a time and never held as a whole; the label is, with one byte per voxel.
+    All foreground voxels are counted, none are sampled.
 
     Args:
         case: the paths of a NIfTI image (H, W, D[, C]) and its label (H, W, D).
@@ -56,7 +56,7 @@ def measure_case(case: Case, channels: int, classes: int, is_ct: bool) -> CaseMe
         RefusalError: if a file is not NIfTI, the format of the MSD.
     """
     image, volume = _open(case["image"]), _open(case["label"])
-    label = np.zeros(volume.shape[:3], dtype=np.uint8 if classes <= 256 else np.uint16)
+    label = np.zeros(volume.shape[:3], dtype=np.uint8)
     for where, slab in _slabs(volume, 0):
         label[..., where] = slab
     intensities = []
