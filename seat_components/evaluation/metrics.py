@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seat_components.data.index import case_name
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
-from seat_components.evaluation.identity import sha256, versions
+from seat_components.evaluation.identity import data_description, sha256, versions
 from seat_components.evaluation.store import read_own_record, write_csv, write_json
 
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
@@ -34,18 +34,25 @@ class MetricsRecord:
         weights: the weights' file, for its hash.
         bundle: the bundle's name.
         label_names: label value → name, background first.
+        dataset_dir: the dataset's folder, for what it says about itself.
 
     Raises:
         RefusalError: for missing weights, or a file in the record's place that is none.
     """
 
     def __init__(
-        self, output_dir: str | Path, weights: str | Path, bundle: str, label_names: Mapping[str, str]
+        self,
+        output_dir: str | Path,
+        weights: str | Path,
+        bundle: str,
+        label_names: Mapping[str, str],
+        dataset_dir: str | Path | None = None,
     ) -> None:
         self.path = Path(output_dir) / "metrics.json"
         self.labels = list(label_names.values())[1:]
         identity = {"bundle": bundle, "weights_sha256": sha256(weights)}
-        self.header = {**identity, "rule": f"{ABSENT_CLASS_RULE} {SURFACE_RULE}", "versions": versions()}
+        rules = f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
+        self.header = {**identity, "data": data_description(dataset_dir), "rule": rules, "versions": versions()}
         before = read_own_record(self.path, identity)
         self.cases: list[dict[str, Any]] = [] if before is None else before["cases"]
 

@@ -26,6 +26,7 @@ class Metrics:
 
     Attributes:
         rule: how classes that are absent from a case are counted, in the evaluation's own words.
+        data: what the dataset says about itself.
         labels: the means by label, in the file's order.
         cases: mean Dice by case.
     """
@@ -33,6 +34,7 @@ class Metrics:
     bundle: str
     weights_sha256: str
     rule: str
+    data: str
     mean_dice: float
     labels: dict[str, LabelMetrics]
     cases: dict[str, float]
@@ -53,6 +55,7 @@ def read_metrics(path: Path) -> Metrics:
         bundle=fields.text("bundle", "unnamed"),
         weights_sha256=fields.text("weights_sha256", ""),
         rule=fields.text("rule", "not written"),
+        data=fields.text("data", ""),
         mean_dice=summary.dice("mean_dice"),
         labels={
             label: LabelMetrics(dice, *(values.get(label, math.nan) for values in distances.values()))

@@ -108,4 +108,7 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
 
 def _on_what(run: RunRecords) -> str:
     record = run.robustness
-    return f"{run.name}: protocol {record.protocol}, {len(record.case_names)} cases." if record else ""
+    if record is None:
+        return ""
+    inputs = f", {record.inputs}" if record.inputs else ""
+    return f"{run.name}: protocol {record.protocol}, {len(record.case_names)} cases{inputs}."

@@ -65,6 +65,17 @@ class RunRecords:
         return self.description.task or self.bundle
 
     @property
+    def data(self) -> str:
+        """A remark on the data: run.json's, or what the evaluated dataset says about itself."""
+        evaluated = (self.robustness, self.metrics)
+        return self.description.data or next((record.data for record in evaluated if record and record.data), "")
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the data are computer-made, so that no published value belongs beside this run's."""
+        return "phantom" in self.data.lower()
+
+    @property
     def weights(self) -> list[str]:
         """The SHA-256 of the evaluated weights, each once."""
         evaluated = (self.metrics, self.robustness)

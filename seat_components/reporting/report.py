@@ -42,10 +42,11 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     if folder.exists() and not folder.is_dir():
         refuse(f"{folder} is a file, but the report needs a folder for its page and pictures")
     records = distinct_names([read_run(Path(run)) for run in runs])
+    sizes = [tables.dice_by_size(run) for run in records]
     sections = [
         Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
         Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
-        Section("Robustness", _each(pictures.robustness(records), attack_tables(records))),
+        Section("Robustness", _each(pictures.robustness(records), attack_tables(records), sizes)),
         Section("Cases", _each(pictures.cases(records))),
         Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
@@ -75,7 +76,7 @@ def summary(run: RunRecords) -> str:
     parts = [
         run.task,
         f"method {run.description.method}" if run.description.method else "",
-        run.description.data,
+        run.data,
         "weights " + ", ".join(sha[:12] for sha in run.weights) if run.weights else "",
         f"{len(evaluated)} cases" if evaluated is not None else "training only",
     ]
@@ -95,8 +96,16 @@ def alarms(runs: Sequence[RunRecords]) -> Notice:
     if lines:
         return Notice("alarms", "Alarms: read these before any robust number", lines)
     if any(run.robustness for run in runs):
-        return Notice("calm", "No sanity alarm was raised", [])
+        return Notice("calm", "No sanity alarm was raised", [line for run in runs if (line := _examined(run))])
     return Notice("open", "Robustness was not measured, so no sanity check has been made", [])
+
+
+def _examined(run: RunRecords) -> str:
+    """Which alarms there was something to examine for, as silence about the others says nothing."""
+    checked = run.robustness.alarms_checked if run.robustness else None
+    if checked is None:
+        return ""
+    return f"{run.name}: examined and silent: " + (", ".join(checked) or "none") + "."
 
 
 def missing(runs: Sequence[RunRecords]) -> Notice | None:

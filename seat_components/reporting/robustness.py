@@ -21,12 +21,27 @@ COMPARED_EPS = 8.0
 
 @dataclass(frozen=True)
 class AttackDice:
-    """Mean foreground Dice over the cases under one attack at ε = ``eps_255``/255."""
+    """Mean foreground Dice over ``cases`` cases (NaN where not written) under one attack at ε = ``eps_255``/255."""
 
     attack: str
     eps_255: float
     mean_dice: float
     dice: dict[str, float]
+    cases: float
+
+
+@dataclass(frozen=True)
+class SizeDice:
+    """Mean Dice of one label over the cases of one size, from ``least`` to ``most`` ml, under one attack."""
+
+    label: str
+    size: str
+    least: float
+    most: float
+    cases: float
+    attack: str
+    eps_255: float
+    dice: float
 
 
 @dataclass(frozen=True)
@@ -51,20 +66,31 @@ class Cost:
 
 @dataclass(frozen=True)
 class Robustness:
-    """Everything in robustness.json, with the questions that the report asks of it."""
+    """Everything in robustness.json, with the questions that the report asks of it.
+
+    Attributes:
+        inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
+        data: what the dataset says about itself.
+        alarms_checked: the alarms that there was something to examine for; None where the file does not say.
+    """
 
     bundle: str
     weights_sha256: str
     protocol: str
     settings: dict[str, str]
     rule: str
+    inputs: str
+    data: str
     seed: str
     device: str
     versions: dict[str, str]
     summary: tuple[AttackDice, ...]
     cases: tuple[AttackedCase, ...]
+    by_size: tuple[SizeDice, ...]
+    size_rule: str
     cost: dict[str, Cost]
     alarms: tuple[str, ...]
+    alarms_checked: tuple[str, ...] | None
 
     @property
     def attacks(self) -> list[str]:
@@ -114,9 +140,15 @@ class Robustness:
         return self._from_clean({eps: self.average(eps) for eps in self.budgets})
 
     def average(self, eps_255: float) -> float:
-        """Mean Dice averaged over the attacks that ran at this budget; NaN where none did."""
+        """Mean Dice averaged over the attacks that ran on every case at this budget; NaN where none did."""
         rows = (row for row in self.summary if row.attack not in NOT_ATTACKS and row.eps_255 == eps_255)
-        return mean_of(row.mean_dice for row in rows)
+        return mean_of(row.mean_dice for row in rows if not self.subset(row.attack))
+
+    def subset(self, attack: str) -> str:
+        """``"8 of 26 cases"`` for an attack that ran on some of the cases only; empty for the others."""
+        every, own = len(self.case_names), [row.cases for row in self.summary if row.attack == attack]
+        fewest = min((cases for cases in own if not math.isnan(cases)), default=math.nan)
+        return f"{fewest:g} of {every} cases" if fewest < every else ""
 
     def clean_and_worst(self, eps_255: float) -> dict[str, tuple[float, float]]:
         """(clean, worst) mean Dice by case at this budget, of the cases that have both.
@@ -152,7 +184,9 @@ def read_robustness(path: Path) -> Robustness:
     """
     fields = Fields.of_file(path)
     summary = tuple(
-        AttackDice(row.text("attack"), _eps(row), row.dice("mean_dice"), row.dice_by_label())
+        AttackDice(
+            row.text("attack"), _eps(row), row.dice("mean_dice"), row.dice_by_label(), row.number("cases", math.nan)
+        )
         for row in fields.records("summary")
     )
     seen = [(row.attack, row.eps_255) for row in summary]
@@ -166,13 +200,18 @@ def read_robustness(path: Path) -> Robustness:
         protocol=fields.text("protocol"),
         settings=_settings(fields),
         rule=fields.text("rule", ""),
+        inputs=fields.text("inputs", ""),
+        data=fields.text("data", ""),
         seed=fields.text("seed", "not written"),
         device=fields.text("device", "not written"),
         versions=fields.record("versions").texts() if "versions" in fields else {},
         summary=summary,
         cases=tuple(_case(row) for row in fields.records("cases")),
+        by_size=tuple(_size(row) for row in fields.records("by_size")) if "by_size" in fields else (),
+        size_rule=fields.text("size_rule", ""),
         cost={attack: _cost(cost.record(attack)) for attack in cost.names()},
         alarms=tuple(_alarms(fields)) if "alarms" in fields else (),
+        alarms_checked=tuple(map(str, fields.array("alarms_checked"))) if "alarms_checked" in fields else None,
     )
 
 
@@ -198,6 +237,16 @@ def _case(row: Fields) -> AttackedCase:
     dice = row.dice_by_label()
     mean = row.dice("mean_dice") if "mean_dice" in row else mean_of(dice.values())
     return AttackedCase(row.text("case"), row.text("attack"), _eps(row), mean, row.number("linf_over_budget", math.nan))
+
+
+def _size(row: Fields) -> SizeDice:
+    extent = [value for value in row.array("ml") if isinstance(value, int | float)]
+    if len(extent) != 2:
+        refuse(f"{row.place}: 'ml' must be the least and the most volume of the group in ml")
+    return SizeDice(
+        *(row.text("label"), row.text("size"), float(extent[0]), float(extent[1]), row.number("cases")),
+        *(row.text("attack"), _eps(row), row.dice("dice")),
+    )
 
 
 def _cost(row: Fields) -> Cost:

@@ -43,8 +43,9 @@ def dice_by_attack(robustness: Robustness) -> Figure:
         width = 2.6 if attack == WORST else 1.3
         # The worst case lies below all others and is drawn over them.
         order = 4 if attack == WORST else 3
-        points = robustness.curve(attack)
-        axes.plot(*points, color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=attack, zorder=order)
+        points, subset = robustness.curve(attack), robustness.subset(attack)
+        name = f"{attack} ({subset})" if subset else attack
+        axes.plot(*points, color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order)
     axes.plot(*robustness.average_curve(), color=BLACK, ls=(0, (1, 1)), lw=2.6, label="average over attacks")
     _against_budget(axes, {0, *robustness.budgets})
     axes.set_ylabel("mean foreground Dice", fontsize=9)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from seat_components.reporting import paper
 from seat_components.reporting.page import Table
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness import COMPARED_EPS, WORST, Robustness
+from seat_components.reporting.robustness import CLEAN, COMPARED_EPS, WORST, Robustness
 
 NONE = "—"
 
@@ -86,7 +86,7 @@ def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
     for run in runs:
         if run.history:
             total, epochs = run.history.backpropagations, run.history.epochs
-            printed = paper.backpropagations(run.task)
+            printed = {} if run.is_phantom else paper.backpropagations(run.task)
             rows.append(
                 [
                     run.name,
@@ -123,7 +123,8 @@ def dice_by_attack(run: RunRecords) -> Table | None:
             printed = paper.dice(run.task, attack) if comparable else {}
             beside = [number(printed.get(epochs, math.nan)) for epochs in paper.CHECKPOINT_EPOCHS] if comparable else []
             cells = [number(row.dice.get(label, math.nan)) for label in labels]
-            rows.append([attack, number(row.mean_dice), *cells, *beside])
+            subset = f" ({record.subset(attack)})" if record.subset(attack) else ""
+            rows.append([attack + subset, number(row.mean_dice), *cells, *beside])
     rows.append(
         ["average over attacks", number(record.average(eps)), *[NONE] * (len(labels) + (3 if comparable else 0))]
     )
@@ -142,8 +143,29 @@ def dice_by_attack(run: RunRecords) -> Table | None:
 
 
 def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
-    """Whether the paper's Table 2 has this task, and the run its budget."""
-    return record.compared_eps == COMPARED_EPS and paper.task_index(run.task) is not None
+    """Whether the paper's Table 2 has this task, and the run its budget and real data."""
+    return record.compared_eps == COMPARED_EPS and paper.task_index(run.task) is not None and not run.is_phantom
+
+
+def dice_by_size(run: RunRecords) -> Table | None:
+    """Dice of small, middle and large structures, clean and in the worst case."""
+    record = run.robustness
+    if record is None or record.compared_eps is None or not record.by_size:
+        return None
+    found = {(row.label, row.size, row.attack, row.eps_255): row for row in record.by_size}
+    rows = []
+    for label, size in dict.fromkeys((row.label, row.size) for row in record.by_size):
+        clean, worst = found.get((label, size, CLEAN, 0)), found.get((label, size, WORST, record.compared_eps))
+        if clean and worst:
+            extent = [f"{clean.least:.3g} – {clean.most:.3g}", count(clean.cases)]
+            dice = [number(clean.dice), number(worst.dice), number(clean.dice - worst.dice)]
+            rows.append([f"{run.label_name(label)}, {size}", *extent, *dice])
+    return Table(
+        f"{run.name}: Dice by size of the structure, ε = {record.compared_eps:g}/255",
+        ["Label, size", "Volume [ml]", "Cases", "Clean", "Worst case", "Fall"],
+        rows,
+        f"{record.size_rule} Volumes are those of {record.inputs or 'the attacked inputs'}.",
+    )
 
 
 def costs(run: RunRecords) -> Table | None:
@@ -172,6 +194,8 @@ def protocol(run: RunRecords) -> Table | None:
         ["weights, SHA-256", record.weights_sha256 or NONE],
         ["protocol", record.protocol],
         ["seed", record.seed],
+        ["inputs", record.inputs or NONE],
+        ["data", record.data or NONE],
         ["cases", str(len(record.case_names))],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
         ["device", record.device],
@@ -196,6 +220,8 @@ def _at_compared(
 
 
 def _why_alone(run: RunRecords, eps: float) -> str:
+    if run.is_phantom:
+        return "These are computer-made phantoms, beside which the paper's values do not belong."
     if paper.task_index(run.task) is None:
         return f"The paper has no values for {run.task or 'an unnamed task'}."
     return (

@@ -39,6 +39,28 @@ def test_reaches_the_highest_loss(attack: Any, loss: str, rank: int, batch: int)
 
 @each_rank
 @each_batch
+@pytest.mark.parametrize("loss", ["ce", "margin", "dlr"])
+def test_three_classes_reach_the_highest_loss(loss: str, rank: int, batch: int) -> None:
+    problem = LinearVoxels.draw(rank, batch, classes=3)
+    adversarial = apgd(problem, problem.image, problem.label, eps=EPS, loss=loss)
+    reached = LOSSES[loss](problem(adversarial), problem.label)
+    clean = LOSSES[loss](problem(problem.image), problem.label)
+    best = problem.best_loss(LOSSES[loss], EPS)
+    assert ((best - reached) <= 0.01 * (best - clean)).all()
+
+
+def test_dlr_of_proportional_logits_depends_on_the_sign_only() -> None:
+    """Logits a_k·(v·x), a = (−1, 0, 1): −½ where the voxel is right and 1 where it is wrong, however large v·x is."""
+    problem = replace(LinearVoxels.draw(2, 3, classes=3), offsets=torch.zeros(3))
+    right = problem(problem.image).argmax(dim=1, keepdim=True) == problem.label
+    expected = torch.where(right, -0.5, 1.0).flatten(1).mean(dim=1)
+    for scale in (1.0, 100.0):
+        logits = scale * problem(problem.image)
+        torch.testing.assert_close(LOSSES["dlr"](logits, problem.label), expected, atol=1e-4, rtol=0)
+
+
+@each_rank
+@each_batch
 @pytest.mark.parametrize("name", GRADIENT_ATTACKS)
 def test_reaches_the_highest_number_of_wrong_voxels(name: str, rank: int, batch: int) -> None:
     problem = LinearVoxels.draw(rank, batch, classes=3)

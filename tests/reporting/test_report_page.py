@@ -11,8 +11,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from fabricated_records import WrittenReport, metrics, robustness, write_history, write_json, write_slice
+from fabricated_records import WrittenReport, metrics, robustness, write_history, write_json, write_run, write_slice
 
 from seat_components.refusals import RefusalError
 from seat_components.reporting import write_report
@@ -144,7 +145,42 @@ def test_alarms_stand_before_every_number(tmp_path: Path) -> None:
     assert "No sanity alarm" not in text
 
 
+def test_phantoms_are_called_so_and_have_no_paper_columns(tmp_path: Path) -> None:
+    write_run(tmp_path, epochs=2, cases=3)
+    write_json(tmp_path / "robustness.json", robustness(cases=3) | {"data": "Computer-made phantom volumes"})
+    text = write_report([tmp_path]).read_text(encoding="utf-8")
+    assert "· Computer-made phantom volumes ·" in text
+    assert "beside which the paper&#x27;s values do not belong" in text
+    for absent in ("Paper&#x27;s SEAT", "What differs", "1,500"):
+        assert absent not in text
+
+
+def test_dice_by_size_is_in_a_table(written_report: WrittenReport) -> None:
+    (run, _) = written_report.runs
+    assert run.robustness is not None
+    text = written_report.text
+    for row in run.robustness.by_size:
+        if row.attack == "worst" and row.eps_255 == 8:
+            assert f">{row.label}, {row.size}</th><td>{row.least:.3g} – {row.most:.3g}</td><td>4</td>" in text
+            assert f"<td>{row.dice:.4f}</td>" in text
+    assert "Volumes are those of one patch per case." in text
+
+
+def test_an_attack_on_some_cases_says_so(tmp_path: Path) -> None:
+    values = robustness(cases=4)
+    whole = float(np.mean([row["mean_dice"] for row in values["summary"] if row["eps_255"] == 8
+                           and row["attack"] not in ("random", "worst", "square")]))  # fmt: skip
+    for row in values["summary"]:
+        if row["attack"] == "square":
+            row["cases"] = 2
+    write_json(tmp_path / "robustness.json", values)
+    text = write_report([tmp_path]).read_text(encoding="utf-8")
+    assert "square (2 of 4 cases)" in text
+    assert f">average over attacks</th><td>{whole:.4f}</td>" in text
+
+
 def test_no_alarm_is_said_too(written_report: WrittenReport) -> None:
+    assert "SEAT: examined and silent: zero gradients." in written_report.text
     assert "No sanity alarm was raised" in written_report.text
 
 
