@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seat_components.bundles.caching import CACHE_BYTES, GIB, case_bytes, default_cache_rate
 from seat_components.bundles.provenance import provenance
 from seat_components.bundles.results import eval_metrics, performance
-from seat_components.bundles.transforms import augmentation, fit_for_training, padding, preprocessing
+from seat_components.bundles.transforms import LOAD_LABEL, augmentation, fit_for_training, padding, preprocessing
 from seat_components.tasks import Task, fold_cases, load_task
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def _config_values(task: Task) -> dict[str, Any]:
         "strides": [list(stage) for stage in task.strides],
         "cache_rate": default_cache_rate(task, len(training) + len(validation)),
         "label_names": {str(value): name for value, name in enumerate(task.labels)},
+        "load_label": LOAD_LABEL,
         "labelled_preprocessing": preprocessing(task, labelled=True),
         "preprocessing": preprocessing(task, labelled=False),
         "fit_for_training": fit_for_training(),

@@ -7,6 +7,13 @@ from typing import Any
 from seat_components.tasks import Task
 
 Config = dict[str, Any]
+# Labels arrive as uint8, whatever their file's type; what LabelReader does not take, such as NRRD, goes to ITK.
+LOAD_LABEL: Config = {
+    "_target_": "LoadImaged",
+    "keys": "label",
+    "reader": ["ITKReader", "seat_components.data.LabelReader"],
+    "dtype": None,
+}
 
 
 def preprocessing(task: Task, labelled: bool) -> list[Config]:
@@ -22,7 +29,8 @@ def preprocessing(task: Task, labelled: bool) -> list[Config]:
     keys: Any = ["image", "label"] if labelled else "image"
     scale = [] if task.is_ct else [{"_target_": "ScaleIntensityd", "keys": "image", "channel_wise": True}]
     return [
-        {"_target_": "LoadImaged", "keys": keys},
+        {"_target_": "LoadImaged", "keys": "image"},
+        *([LOAD_LABEL] if labelled else []),
         {"_target_": "EnsureChannelFirstd", "keys": keys},
         {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": None},
         {

@@ -11,6 +11,7 @@ from seat_components.data.padding import PadDarkestd
 from seat_components.data.phantom import phantom, write_phantom
 from seat_components.data.replay import EpochSampler, ReplayableDataset
 from seat_components.data.scans import inference_datalist
+from seat_components.data.slabs import LabelReader
 from seat_components.data.spacing import SafeSpacingd
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "CropLongVolumed",
     "DatasetIndex",
     "EpochSampler",
+    "LabelReader",
     "PadDarkestd",
     "RandGaussianBrightnessd",
     "ReplayableDataset",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from seat_components.data.agreement import require_agreement
 from seat_components.data.index import Case, read_dataset
 from seat_components.refusals import refuse
 from seat_components.tasks import Task, fold_cases, load_task
@@ -20,6 +22,8 @@ def fold_datalist(
     fold: int = 0,
     section: Literal["training", "validation"] = "training",
     folds: str | Path | None = None,
+    channel_names: Mapping[str, str] | None = None,
+    label_names: Mapping[str, str] | None = None,
 ) -> list[Case]:
     """The cases of one section of a fold, in the order of its list.
 
@@ -32,19 +36,22 @@ def fold_datalist(
         fold: the fold's number; of the ten tasks, only fold 0 is published.
         section: ``training`` or ``validation``.
         folds: a file that lists folds (see ``read_fold``), in place of the published one.
+        channel_names, label_names: number → name as the bundle has them, if dataset.json is to be compared.
 
     Returns:
         ``{"image": path, "label": path}`` per case, absolute paths of files that exist.
 
     Raises:
-        RefusalError: for an unknown task, fold or section, for a dataset.json that cannot be used, if no case
-            of the section is left, or if a listed case's image or label file is missing (all are named).
+        RefusalError: for an unknown task, fold or section, for a dataset.json that cannot be used or contradicts the
+            given names, if no case of the section is left, or if a listed case's image or label file is missing
+            (all are named).
     """
     if section not in ("training", "validation"):
         refuse(f"'{section}' is not a section of a fold: use 'training' or 'validation'.")
     which, source = _fold(task, fold, folds)
     names = which[0 if section == "training" else 1]
     index = read_dataset(dataset_dir)
+    require_agreement(index, channel_names, label_names)
     cases = [index.training[name] for name in names if name in index.training]
     if not cases:
         refuse(

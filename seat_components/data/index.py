@@ -20,11 +20,14 @@ class DatasetIndex:
         file: the dataset.json.
         training: labelled cases by name, each ``{"image": path, "label": path}`` with absolute paths.
         test: paths of the scans without label.
+        modalities, labels: the names it gives to channels and label values, number → name; empty where it gives none.
     """
 
     file: Path
     training: dict[str, Case]
     test: tuple[str, ...]
+    modalities: dict[str, str]
+    labels: dict[str, str]
 
 
 def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
@@ -57,7 +60,7 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
             test.append(inside(path, root, file))
     if not training and not test:
         refuse(f'{file} lists no case, neither under "training" nor under "test".')
-    return DatasetIndex(file, training, tuple(test))
+    return DatasetIndex(file, training, tuple(test), _names(content, "modality"), _names(content, "labels"))
 
 
 def case_name(path: str | Path) -> str:
@@ -97,6 +100,12 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         refuse(f'{file} must hold a JSON object with a list "training", as MSD writes it.')
     return content
+
+
+def _names(content: dict[str, Any], section: str) -> dict[str, str]:
+    """A section such as {"0": first, "1": second, …}; nothing of one that is missing or of another form."""
+    names = content.get(section)
+    return {str(number): str(name) for number, name in names.items()} if isinstance(names, dict) else {}
 
 
 def _entries(content: dict[str, Any], section: str, file: Path) -> list[Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from seat_components.data.agreement import require_agreement
 from seat_components.data.index import case_name, is_litter, read_dataset
 from seat_components.refusals import refuse
 
@@ -11,7 +13,11 @@ FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 _DICOM_MARK = b"DICM"  # stands at byte 128 of every DICOM file (PS3.10, section 7.1)
 
 
-def inference_datalist(dataset_dir: str | Path, output_dir: str | Path | None = None) -> list[dict[str, str]]:
+def inference_datalist(
+    dataset_dir: str | Path,
+    output_dir: str | Path | None = None,
+    channel_names: Mapping[str, str] | None = None,
+) -> list[dict[str, str]]:
     """The scans of ``dataset_dir``, sorted by name unless a dataset.json lists them under "test".
 
     Otherwise they are the files of the folder (not of its subfolders) in NIfTI, NRRD or MetaImage format, and
@@ -20,19 +26,20 @@ def inference_datalist(dataset_dir: str | Path, output_dir: str | Path | None = 
     Args:
         dataset_dir: where the scans are.
         output_dir: where the masks will be written, if that is to be checked.
+        channel_names: channel number → name as the bundle has them, if a dataset.json is to be compared.
 
     Returns:
         ``{"image": path}`` per scan.
 
     Raises:
-        RefusalError: if the folder or a listed file is missing, if there is no scan, if two scans have one
-            name, so that the second mask would overwrite the first, or if ``output_dir`` is a folder of scans, where
-            a mask would overwrite its scan.
+        RefusalError: if the folder or a listed file is missing, if dataset.json contradicts the channels, if there is
+            no scan, if two scans have one name, so that the second mask would overwrite the first, or if
+            ``output_dir`` is a folder of scans, where a mask would overwrite its scan.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
         refuse(f"{folder} is not a folder. dataset_dir must be an MSD task folder or a folder of scans.")
-    scans = _listed(folder) or _found(folder)
+    scans = _listed(folder, channel_names) or _found(folder)
     if not scans:
         refuse(
             f'{folder} holds no scan: neither a dataset.json with a list "test", nor files ending in '
@@ -49,10 +56,11 @@ def scan_name(scan: str | Path) -> str:
     return Path(scan).name if Path(scan).is_dir() else case_name(scan)
 
 
-def _listed(folder: Path) -> list[Path]:
+def _listed(folder: Path, channel_names: Mapping[str, str] | None) -> list[Path]:
     if not (folder / "dataset.json").is_file():
         return []
     index = read_dataset(folder)
+    require_agreement(index, channel_names)
     scans = [Path(path) for path in index.test]
     if missing := [str(scan) for scan in scans if not scan.exists()]:
         refuse("\n  ".join([f'{index.file} lists {len(missing)} scan(s) under "test" that do not exist:', *missing]))
