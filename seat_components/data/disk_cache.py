@@ -52,7 +52,7 @@ class DiskCache:
             try:
                 return _unpacked(torch.load(path, weights_only=True))
             except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, UnpicklingError) as error:
-                logger.warning(f"{path} is damaged ({str(error).splitlines()[0]}) and is computed again.")
+                logger.warning(f"{path} is damaged ({type(error).__name__}) and is computed again.")
         packed = _packed(compute())
         save_atomically(packed, path)
         return _unpacked(packed)

@@ -14,7 +14,7 @@ from nibabel.openers import ImageOpener
 from numpy.typing import NDArray
 
 NIFTI = (".nii", ".nii.gz")
-SLAB_BYTES = 2**25
+SLAB_BYTES = 2**24
 
 Array = NDArray[Any]
 
