@@ -144,35 +144,27 @@ def test_an_epoch_of_another_fold_trains(own_bundle, dataset, tmp_path):
 @pytest.mark.slow
 def test_the_ordinary_commands_train_evaluate_attack_and_segment(own_bundle, dataset, tmp_path):
     options = {**folders(dataset, tmp_path), "fold": 1, **SMALL, **PATCHES}
-    weights = tmp_path / "model.pt"
-    for configs, more in (
-        (["train"], {"epochs": 2, "val_interval": 1}),
-        (["train", "evaluate"], {"weights": weights}),
-        (["train", "attack"], {"weights": weights, "attack_eps_255": [8]}),
-    ):
-        result = run(own_bundle, configs, **{**options, **more})
-        assert result.returncode == 0, result.stdout
-    validated = json.loads((own_bundle / "configs" / "folds.json").read_text())["folds"][1]["validation"]
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert [case["case"] for case in metrics["cases"]] == validated
+    weights = str(tmp_path / "model.pt")
+    trained = run(own_bundle, ["train"], **{**options, "epochs": 2, "val_interval": 2})
+    assert trained.returncode == 0, trained.stdout
+    workflow(own_bundle, ["train", "evaluate"], **options, weights=weights).run()
+    workflow(own_bundle, ["train", "attack"], **options, weights=weights, attack_eps_255=[8]).run()
+    (validated,) = json.loads((own_bundle / "configs" / "folds.json").read_text())["folds"][1]["validation"]
+    assert [case["case"] for case in json.loads((tmp_path / "metrics.json").read_text())["cases"]] == [validated]
     robustness = json.loads((tmp_path / "robustness.json").read_text())
     assert robustness["bundle"] == "belly_ct"
-    assert {case["case"] for case in robustness["cases"]} == set(validated)
+    assert {case["case"] for case in robustness["cases"]} == {validated}
+    scan = dataset / "imagesTr" / f"{validated}.nii.gz"
+    (tmp_path / "scans").mkdir()
+    shutil.copy(scan, tmp_path / "scans")
+    shared = {name: options[name] for name in ("network_def", "val_patch_size")}
     masks = tmp_path / "masks"
-    result = run(
-        own_bundle,
-        ["inference"],
-        dataset_dir=dataset / "imagesTr",
-        output_dir=masks,
-        weights=weights,
-        network_def=SMALL["network_def"],
-        val_patch_size=[16, 16, 16],
-    )
-    assert result.returncode == 0, result.stdout
-    for scan in (dataset / "imagesTr").iterdir():
-        mask, image = nib.load(masks / scan.name), nib.load(scan)
-        assert mask.shape == image.shape
-        np.testing.assert_allclose(mask.affine, image.affine)
+    workflow(
+        own_bundle, ["inference"], dataset_dir=str(tmp_path / "scans"), output_dir=str(masks), weights=weights, **shared
+    ).run()
+    mask, image = nib.load(masks / scan.name), nib.load(scan)
+    assert mask.shape == image.shape
+    np.testing.assert_allclose(mask.affine, image.affine)
 
 
 def folders(dataset, out):
