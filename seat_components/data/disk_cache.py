@@ -22,6 +22,9 @@ from seat_components.training.files import save_atomically
 
 logger = logging.getLogger(__name__)
 
+# What readers and transforms remember of their work, which is no setting of them.
+_STATE = ("filenames", "_tracing")
+
 
 class DiskCache:
     """A folder with one file per case and preprocessing.
@@ -83,8 +86,7 @@ def _described(value: Any) -> Any:
     if isinstance(value, type) or not isinstance(value, Transform | ImageReader):
         owner = value if hasattr(value, "__qualname__") else type(value)
         return f"{owner.__module__}.{owner.__qualname__}"
-    # A reader remembers the files that it read last, which is no setting of it.
-    settings = {name: item for name, item in vars(value).items() if name != "filenames"}
+    settings = {name: item for name, item in vars(value).items() if name not in _STATE}
     return [f"{type(value).__module__}.{type(value).__qualname__}", _described(settings)]
 
 
