@@ -64,8 +64,12 @@ def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
     return result
 
 
-def instance_norm(volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool) -> Tensor:
-    """Instance normalisation with affine, optionally followed by swish, x·sigmoid(x).
+def instance_norm(
+    volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool, residual: Tensor | None = None
+) -> Tensor:
+    """Instance normalisation with affine, optionally followed by swish, x·sigmoid(x), or by a residual connection.
+
+    Formula: (x − mean) / √(variance + eps) · weight + bias, with the statistics of each sample and channel.
 
     Args:
         volume: (B, C, D, H, W).
@@ -73,15 +77,17 @@ def instance_norm(volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swis
         bias: (C,).
         eps: added to the variance.
         swish: whether swish follows.
+        residual: (B, C, D, H, W), added to the result.
 
     Returns:
         The shape and type of ``volume``; 16-bit values are computed in float32. It can be differentiated once.
     """
     if not is_scripting() and not stock_operators_only():
-        result: Tensor = _InstanceNorm.apply(volume, weight, bias, eps, swish)  # type: ignore[no-untyped-call]
+        result: Tensor = _InstanceNorm.apply(volume, weight, bias, eps, swish, residual)  # type: ignore[no-untyped-call]
     else:
         result = F.instance_norm(volume, None, None, weight, bias, True, 0.0, eps)
         result = F.silu(result) if swish else result
+        result = result if residual is None else residual + result
     return result
 
 
@@ -193,10 +199,15 @@ def _depthwise_weight_gradient(volume: Tensor, grad: Tensor, stride: tuple[int, 
 
 
 class _InstanceNorm(Function):
-    """Instance normalisation, affine and swish in one; keeps its input and the statistics only."""
+    """Instance normalisation, affine, swish and residual in one; keeps its input and the statistics only.
+
+    Memory traffic is what it costs, so every step that can be written over a buffer is.
+    """
 
     @staticmethod
-    def forward(ctx: Any, volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool) -> Tensor:
+    def forward(
+        ctx: Any, volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool, residual: Tensor | None
+    ) -> Tensor:
         values = volume.to(torch.promote_types(volume.dtype, torch.float32))
         # Mean first and then centred squares: as accurate as the stock form, and faster than one pass by Welford.
         mean = values.mean(_SPATIAL, keepdim=True)
@@ -204,32 +215,41 @@ class _InstanceNorm(Function):
         rstd = (buffer.square_().mean(_SPATIAL, keepdim=True) + eps).rsqrt_()
         ctx.save_for_backward(volume, mean, rstd, weight, bias)
         ctx.swish = swish
-        scale = rstd * _per_channel(weight)
         # Centred before scaled: where the mean is large beside the deviation, x·a + b would lose digits.
         torch.sub(values, mean, out=buffer)
-        torch.addcmul(_per_channel(bias), buffer, scale, out=buffer)
-        return (F.silu(buffer, inplace=True) if swish else buffer).to(volume.dtype)
+        torch.addcmul(_per_channel(bias), buffer, rstd * _per_channel(weight), out=buffer)
+        if swish:
+            F.silu(buffer, inplace=True)
+        if residual is None:
+            return buffer.to(volume.dtype)
+        return buffer.add_(residual).to(torch.promote_types(volume.dtype, residual.dtype))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None, Tensor | None]:
         volume, mean, rstd, weight, bias = ctx.saved_tensors
+        grad_residual = grad if ctx.needs_input_grad[5] else None
         grad = channels_last(grad).to(mean.dtype)
-        normalised = (volume - mean).mul_(rstd)
-        if ctx.swish:
-            buffer = torch.addcmul(_per_channel(bias), normalised, _per_channel(weight))
-            grad = torch.ops.aten.silu_backward(grad, buffer)
-        else:
-            buffer = torch.empty_like(normalised)
-        voxels = volume[0, 0].numel()
-        total = grad.sum(_SPATIAL, keepdim=True)
-        product = torch.mul(grad, normalised, out=buffer).sum(_SPATIAL, keepdim=True)
-        # The mean and the variance depend on the input as well: their shares are subtracted.
         scale = rstd * _per_channel(weight)
-        result = torch.addcmul(total * scale / -voxels, normalised, product * scale / -voxels, out=buffer)
+        centred = volume - mean
+        if ctx.swish:
+            activated = torch.addcmul(_per_channel(bias), centred, scale)
+            grad = torch.ops.aten.silu_backward.grad_input(grad, activated, grad_input=activated)
+        total = grad.sum(_SPATIAL, keepdim=True)
+        product = (grad * centred).sum(_SPATIAL, keepdim=True) * rstd
+        # The mean and the variance depend on the input as well: their shares are subtracted.
+        voxels = volume[0, 0].numel()
+        result = torch.addcmul(total * scale / -voxels, centred, product * scale * rstd / -voxels, out=centred)
         result.addcmul_(grad, scale)
         grad_weight, grad_bias = product.sum((0, *_SPATIAL)), total.sum((0, *_SPATIAL))
-        return result.to(volume.dtype), grad_weight.to(weight.dtype), grad_bias.to(bias.dtype), None, None
+        return (
+            result.to(volume.dtype),
+            grad_weight.to(weight.dtype),
+            grad_bias.to(bias.dtype),
+            None,
+            None,
+            grad_residual,
+        )
 
 
 def _per_channel(parameter: Tensor) -> Tensor:

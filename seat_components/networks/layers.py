@@ -62,15 +62,15 @@ class SeparableConv3d(nn.Module):
 
 
 class InstanceNorm(nn.InstanceNorm3d):
-    """Affine instance normalisation without running statistics, optionally followed by swish."""
+    """Affine instance normalisation without running statistics, optionally followed by swish or a residual."""
 
     def __init__(self, channels: int, swish: bool = False) -> None:
         super().__init__(channels, affine=True)
         self.swish = swish
 
-    def forward(self, volume: Tensor) -> Tensor:
-        """Shape kept: (B, C, D, H, W)."""
-        return instance_norm(volume, self.weight, self.bias, self.eps, self.swish)
+    def forward(self, volume: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Shape kept: (B, C, D, H, W); ``residual``, of the same shape, is added to the result."""
+        return instance_norm(volume, self.weight, self.bias, self.eps, self.swish, residual)
 
 
 class PreActivation(nn.Module):

@@ -210,7 +210,7 @@ class Cell(nn.Module):
 
     def forward(self, volume: Tensor, recompute: bool) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """(B, C, *spatial) → what goes up (B, C/2, …), stays (B, C, …) and goes down (B, 2C, …); None where nothing."""
-        same = volume + self.norm2(self.conv2(self.conv1(volume, recompute), recompute))
+        same: Tensor = self.norm2(self.conv2(self.conv1(volume, recompute), recompute), volume)
         up = None if self.up is None else self.up(same, recompute)
         down = None if self.down is None else self.down(same, recompute)
         return up, same if self.same else None, down

@@ -20,9 +20,12 @@ def stock_depthwise(volume: Tensor, weight: Tensor, stride: list[int]) -> Tensor
     return F.conv3d(volume, weight, None, stride, 1, 1, weight.shape[0])
 
 
-def stock_norm(volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool) -> Tensor:
+def stock_norm(
+    volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool, residual: Tensor | None = None
+) -> Tensor:
     result = F.instance_norm(volume, weight=weight, bias=bias, eps=eps)
-    return result * result.sigmoid() if swish else result
+    result = result * result.sigmoid() if swish else result
+    return result if residual is None else residual + result
 
 
 def double(*shape: int) -> Tensor:
@@ -78,6 +81,16 @@ def test_norm_equals_the_stock_norm(shape: tuple[int, ...], swish: bool, layout:
     )
 
 
+def test_residual_is_added_after_the_norm() -> None:
+    tensors = (double(3, 4, 6, 4, 8), double(4), double(4), double(3, 4, 6, 4, 8))
+    assert_same(
+        lambda volume, weight, bias, residual: instance_norm(volume, weight, bias, EPS, False, residual),
+        lambda volume, weight, bias, residual: stock_norm(volume, weight, bias, EPS, False, residual),
+        *tensors,
+        tolerance=1e-11,
+    )
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_pointwise_equals_the_stock_convolution(threads: int) -> None:
     before = torch.get_num_threads()
@@ -94,6 +107,9 @@ def test_gradients_are_those_of_finite_differences() -> None:
         assert torch.autograd.gradcheck(lambda v, k, s=stride: depthwise_conv3d(v, k, s), (volume, kernel))
     for swish in (False, True):
         assert torch.autograd.gradcheck(lambda v, w, b, s=swish: instance_norm(v, w, b, EPS, s), (volume, weight, bias))
+    assert torch.autograd.gradcheck(
+        lambda v, w, b, r: instance_norm(v, w, b, EPS, False, r), (volume, weight, bias, double(2, 3, 4, 3, 5))
+    )
 
 
 def test_norm_keeps_its_digits_far_from_zero() -> None:

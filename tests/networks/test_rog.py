@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seat_components.benchmark.measure import tensor_peak
+from seat_components.benchmark.work import Geometry, random_batch, step
 from seat_components.networks import ROG
-from seat_components.networks.benchmark import step, tensor_peak
 from seat_components.networks.rog import MEMORY_MODES
 from seat_components.networks.stock import StockROG
 
@@ -188,9 +189,9 @@ def test_autocast_is_close_and_gradients_are_float32(mode: str) -> None:
 
 @pytest.mark.slow
 def test_modes_keep_their_memory_promise() -> None:
-    network = ROG(1, 3, T04)
-    image, label = torch.rand(1, 1, 32, 48, 32), torch.randint(3, (1, 32, 48, 32))
-    stock = tensor_peak(lambda: step(StockROG(network, T04), image, label), image.device)
+    network, device = ROG(1, 3, T04), torch.device("cpu")
+    batch = random_batch(Geometry("Task04", (1, 1, 32, 48, 32), ()), device)
+    stock = tensor_peak(lambda: step(StockROG(network, T04), batch), device)
     for mode, share in zip(MEMORY_MODES, (0.72, 0.38, 0.23), strict=True):
         network.memory = mode
-        assert tensor_peak(lambda: step(network, image, label), image.device) < share * stock, mode
+        assert tensor_peak(lambda: step(network, batch), device) < share * stock, mode

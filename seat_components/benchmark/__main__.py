@@ -1,0 +1,140 @@
+"""``python -m seat_components.benchmark``: measure, print and write the tables."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from seat_components.benchmark.measure import bandwidth, seconds, tensor_peak, traffic
+from seat_components.benchmark.work import LABELS, WORK, Batch, Geometry, random_batch, step
+from seat_components.networks.rog import MEMORY_MODES, ROG
+from seat_components.networks.stock import StockROG
+
+MIB = 2**20
+T04 = ((1, 1, 1), (1, 1, 1), (2, 2, 2))
+T09 = ((2, 2, 1), (2, 2, 1), (2, 2, 2))
+GEOMETRIES = tuple(
+    Geometry(name, (batch, *shape), strides)
+    for name, shape, strides in (
+        ("Strides of Task04", (1, 32, 48, 32), T04),
+        ("Strides of Task09", (1, 96, 96, 48), T09),
+        ("Two channels, strides of Task09", (2, 96, 96, 48), T09),
+    )
+    for batch in (1, 4)
+)
+STOCK = "stock"
+
+
+class Figures:
+    """Of one form of the network: the times seen, in seconds by kind of work, and the peak and traffic, in bytes."""
+
+    def __init__(self, peak: int, moved: int) -> None:
+        self.times: dict[str, list[float]] = {name: [] for name in WORK}
+        self.peak = peak
+        self.moved = moved
+
+
+def compare(geometry: Geometry, repeats: int, device: torch.device, amp: bool) -> dict[str, Figures]:
+    """Figures of the stock form and of each memory mode.
+
+    The forms take turns, so that other programs disturb all of them alike.
+    """
+    torch.manual_seed(0)
+    network = ROG(geometry.shape[1], LABELS, geometry.strides).to(device)
+    forms: dict[str, nn.Module] = {STOCK: StockROG(network, geometry.strides), **dict.fromkeys(MEMORY_MODES, network)}
+    batch = random_batch(geometry, device, amp)
+
+    def choose(name: str) -> nn.Module:
+        if name != STOCK:
+            network.memory = name
+        return forms[name]
+
+    figures = {name: _memory(choose(name), batch, device) for name in forms}
+    with tqdm(total=repeats * len(forms) * len(WORK), desc=f"{geometry.name}, batch {geometry.shape[0]}") as bar:
+        for _ in range(repeats):
+            for kind, work in WORK.items():
+                for name, result in figures.items():
+                    form = choose(name)
+                    result.times[kind].append(seconds(lambda form=form, work=work: work(form, batch), device))  # type: ignore[misc]
+                    bar.update()
+    return figures
+
+
+def _memory(form: nn.Module, batch: Batch, device: torch.device) -> Figures:
+    step(form, batch)
+    return Figures(tensor_peak(lambda: step(form, batch), device), traffic(lambda: step(form, batch)))
+
+
+def table(geometry: Geometry, figures: dict[str, Figures], speed: float, device: torch.device) -> str:
+    """The figures in Markdown; ``speed`` is the device's bandwidth in bytes per second."""
+    unit, factor = ("ms", 1e3) if device.type == "cuda" else ("s", 1)
+    header = [*(f"{kind}, {unit}" for kind in WORK), "tensor peak, MiB", "step's memory floor"]
+    stock = figures[STOCK]
+    lines = [
+        f"## {geometry.name}, batch {'×'.join(map(str, geometry.shape))}",
+        "",
+        f"| form | {' | '.join(header)} |",
+        "|---" * (len(header) + 1) + "|",
+    ]
+    for name, result in figures.items():
+        cells = [_times(result.times[kind], stock.times[kind], factor) for kind in WORK]
+        cells.append(f"{result.peak / MIB:.0f} ({result.peak / stock.peak:.2f})")
+        cells.append(f"{result.moved / 2**30:.1f} GiB, {result.moved / speed / min(result.times['step']):.0%}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _times(times: Sequence[float], stock: Sequence[float], factor: float) -> str:
+    shortest, middle = min(times), median(times)
+    return f"{shortest * factor:.3g} ({shortest / min(stock):.2f}; median {middle / median(stock):.2f})"
+
+
+def text(arguments: argparse.Namespace) -> str:
+    """The whole page."""
+    device, amp = arguments.device, arguments.amp
+    speed = bandwidth(device)
+    kind = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    precision = "bfloat16 autocast" if amp else "float32"
+    chosen = [geometry for geometry in GEOMETRIES if arguments.batch in (None, geometry.shape[0])]
+    if arguments.batch is not None and not chosen:
+        shapes = {geometry.name: geometry for geometry in GEOMETRIES}
+        chosen = [Geometry(g.name, (arguments.batch, *g.shape[1:]), g.strides) for g in shapes.values()]
+    tables = [table(g, compare(g, arguments.repeats, device, amp), speed, device) for g in chosen]
+    return "\n".join(
+        [
+            "# Time and memory of ROG\n",
+            f"Written by `make bench`. ROG against its stock form (NCDHW, stock operators): torch {torch.__version__}, "
+            f"{kind}, {precision}; shortest of {arguments.repeats} interleaved runs. In brackets the ratio to the stock "
+            "form, of the shortest times and of the medians.\n",
+            "A step is a forward pass, the loss, and a backward pass to weights and image. Its memory floor: "
+            "the bytes that its operators move, and the share of its time that moving them takes "
+            f"at the {speed / 1e9:.0f} GB/s of a plain copy here (above 100 % where caches help).\n",
+            *tables,
+        ]
+    )
+
+
+def main() -> None:
+    """Measure, print and write the tables."""
+    parser = argparse.ArgumentParser(prog="python -m seat_components.benchmark", description=__doc__)
+    parser.add_argument("--out", type=Path, help="Markdown file to write")
+    parser.add_argument("--repeats", type=int, default=3, help="times that each form is timed (%(default)s)")
+    parser.add_argument("--batch", type=int, help="only this batch size (1 and 4)")
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--amp", action="store_true", help="bfloat16 autocast for all forms (the yardstick on a GPU)")
+    arguments = parser.parse_args()
+    page = text(arguments)
+    print(page)
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
