@@ -59,7 +59,7 @@ def _of_own(task: Task, own: OwnData) -> dict[str, Any]:
         "dataset_text": f"the dataset {own.title}",
         "data_section": (
             f"The dataset {own.title} (licence: {own.licence or 'not stated'}; see `data_license.txt`).\n"
-            f"`configs/folds.json` lists {len(sizes)} folds, `--fold 0` to `--fold {len(sizes) - 1}`, with "
+            f"`configs/folds.json` lists {len(sizes)} folds, `--fold 0` to `--fold {len(sizes) - 1}`, with\n"
             f"{', '.join(sizes)} training + validation cases.\n"
             "`docs/plan.json` holds what was measured on the dataset, and the plan that follows from it."
         ),

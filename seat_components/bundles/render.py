@@ -78,7 +78,9 @@ def _card_values(task: Task) -> dict[str, Any]:
 
 
 def _size_text(size: int) -> str:
-    """Bytes in words, to two digits at least."""
+    """Bytes in words, to two digits or more."""
+    if size < GIB // 10:
+        return f"{size / 2**20:.0f} MiB"
     return f"{size / GIB:.0f} GiB" if size >= 10 * GIB else f"{size / GIB:.1f} GiB"
 
 

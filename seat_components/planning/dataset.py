@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from seat_components.data import read_dataset
 from seat_components.data.index import Case
 from seat_components.refusals import refuse
+from seat_components.tasks.table import all_ct
 
 # Names go into configs, where MONAI would run a text that begins with $ and replace one that begins with @ or %.
 NAME = re.compile(r"\w[\w .,;:+&()/°'-]*")
@@ -41,13 +42,11 @@ class Description:
     @property
     def is_ct(self) -> bool:
         """Whether all channels are CT, so that intensities are Hounsfield units."""
-        return all(name == "CT" for name in self.modalities)
+        return all_ct(self.modalities)
 
 
 def read_description(dataset_dir: str | Path) -> Description:
     """Read and check ``dataset_dir``/dataset.json; no image is opened.
-
-    Modality names that differ from "CT" in case only become "CT".
 
     Raises:
         RefusalError: naming the file and the rule, if there is no dataset.json or it is not in MSD's form, if it
@@ -68,11 +67,10 @@ def read_description(dataset_dir: str | Path) -> Description:
     labels = _numbered(content, "labels", index.file)
     if not 2 <= len(labels) <= MOST_LABELS:
         _refuse_names(index.file, "labels", f"names {len(labels)} classes, but 2 to {MOST_LABELS} can be trained")
-    modalities = _numbered(content, "modality", index.file)
     return Description(
         folder=index.file.parent,
         title=_text(content.get("name")) or index.file.parent.name,
-        modalities=tuple("CT" if name.upper() == "CT" else name for name in modalities),
+        modalities=_numbered(content, "modality", index.file),
         labels=labels,
         licence=_text(content.get("licence") or content.get("license")),
         reference=_text(content.get("reference")),
@@ -93,8 +91,9 @@ def _numbered(content: dict[str, Any], section: str, file: Path) -> tuple[str, .
             _refuse_names(
                 file, section, f"has the name {name!r}, but a name begins with a letter or digit and is plain text"
             )
-    if section == "labels" and len({name.casefold() for name in ordered}) < len(ordered):
-        _refuse_names(file, section, "names two classes alike")
+    # Training compares names by their letters and digits, so these must tell them apart.
+    if len({"".join(filter(str.isalnum, name.casefold())) for name in ordered}) < len(ordered):
+        _refuse_names(file, section, f"has two names that say the same ({', '.join(ordered)}): number or describe them")
     return ordered
 
 

@@ -52,8 +52,8 @@ def measure_dataset(dataset: Description, workers: int | None = None, progress: 
 
     Nothing is sampled, and the result depends neither on ``workers`` nor on timing. Beside one label and 16 slices
     of an image per worker, and the summaries of the cases at hand, no data is held; ``check_cases``, which reads
-    everything before that, holds pieces of a few files. Objects are measured in the grid of the file and converted to the planned
-    spacing, which saves resampling every label.
+    everything before that, holds pieces of a few files. Objects are measured in the grid of the file and converted to
+    the planned spacing, which saves resampling every label.
 
     Args:
         dataset: the dataset.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -76,7 +77,12 @@ class Task:
     @property
     def is_ct(self) -> bool:
         """Whether intensities are Hounsfield units; otherwise each volume is scaled to [0, 1] first."""
-        return all(name == "CT" for name in self.modalities)
+        return all_ct(self.modalities)
+
+
+def all_ct(modalities: Iterable[str]) -> bool:
+    """Whether each channel's name is CT, or begins with that word, as in "CT, arterial phase"."""
+    return all(re.split(r"[\W_]", name, maxsplit=1)[0].upper() == "CT" for name in modalities)
 
 
 @cache

@@ -51,8 +51,24 @@ def test_a_sound_dataset_is_described(dataset):
     description = read_description(dataset)
     assert (description.title, description.licence, description.reference) == ("Belly", "CC0 1.0", "Two lines of text")
     assert description.labels == ("background", "organ", "lesion")
-    assert description.modalities == ("CT",) and description.is_ct
+    assert description.modalities == ("ct",) and description.is_ct
     assert list(description.cases) == ["belly_00", "belly_01", "belly_02"]
+
+
+@pytest.mark.parametrize(
+    ("names", "is_ct"),
+    [
+        (["CT"], True),
+        (["ct arterial", "CT_venous"], True),
+        (["CT", "PET"], False),
+        (["CTA"], False),
+        (["MRI"], False),
+        (["T1", "T2"], False),
+    ],
+)
+def test_only_channels_that_are_called_ct_are_ct(dataset, names, is_ct):
+    index(dataset, modality={str(number): name for number, name in enumerate(names)})
+    assert read_description(dataset).is_ct is is_ct
 
 
 @pytest.mark.parametrize(
@@ -71,11 +87,12 @@ def test_a_sound_dataset_is_described(dataset):
         ({"labels": {"0": "background"}}, '"labels" names 1 classes'),
         ({"labels": {"0": "background", "2": "organ"}}, '"labels" has the numbers 0, 2'),
         ({"labels": {"background": 0, "organ": 1}}, '"labels" has the numbers background, organ'),
-        ({"labels": {"0": "background", "1": "organ", "2": "Organ"}}, '"labels" names two classes alike'),
+        ({"labels": {"0": "background", "1": "organ", "2": "Organ"}}, "has two names that say the same"),
         ({"labels": {"0": "background", "1": "$print(1)", "2": "lesion"}}, "has the name '$print(1)'"),
         ({"labels": {"0": "background", "1": "@device", "2": "lesion"}}, "has the name '@device'"),
         ({"labels": {"0": "background", "1": 'or"gan', "2": "lesion"}}, "begins with a letter or digit"),
         ({"labels": {"0": "background", "1": "{{task}}", "2": "lesion"}}, "begins with a letter or digit"),
+        ({"modality": {"0": "CT", "1": "CT"}}, "has two names that say the same"),
         ({"modality": None}, '"modality" is missing'),
         ({"modality": {"0": "%x"}}, "has the name '%x'"),
         ({"modality": {"0": "CT", "1": "PET"}}, "has 1 channel(s), but the task needs 2"),

@@ -57,7 +57,6 @@ def test_the_plan_is_sensible(plan):
     assert -1024 <= plan.fingerprint.p0_5[0] < plan.fingerprint.mean[0] < plan.fingerprint.p99_5[0] < 500
 
 
-@pytest.mark.slow
 def test_the_bundle_trains_an_epoch_of_its_own_network(abdomen, plan, tmp_path):
     bundle = new_bundle(plan, "abdomen", tmp_path / "bundles")
     out = str(tmp_path / "run")
