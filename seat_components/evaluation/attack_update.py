@@ -35,8 +35,8 @@ SCOPES = {
 class AttackUpdate:
     """Evaluate each case clean and under every attack of a protocol.
 
-    ``robustness.json`` and ``.csv`` are written after every case, and a case that is complete there is not attacked
-    again, so that a killed evaluation goes on where it stopped. The engine's output is the worst case at the largest
+    ``robustness.json`` and ``.csv`` are written after every attack, and what is there is not run again, so that a
+    killed evaluation goes on where it stopped. The engine's output is the worst case at the largest
     ε, so that MONAI's metrics and handlers attach to it. Random numbers follow from (seed, case, attack, ε) alone.
 
     Args:
@@ -117,10 +117,8 @@ class AttackUpdate:
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         clean, strongest = self.ensemble.attack(predictor, case, place, image, label, _voxel_mm3(batchdata["image"]))
         worst = min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
-        self.records.write(raise_alarms(self.records), examined(self.records))
-        if strongest:
-            radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
-            save_slices(self.folder / "slices" / f"{case}.npz", image, label, clean, worst, radius)
+        radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
+        save_slices(self.folder / "slices" / f"{case}.npz", image, label, clean, worst, radius)
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)

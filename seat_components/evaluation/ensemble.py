@@ -15,7 +15,7 @@ from torch import Tensor
 from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, Predictor
 from seat_components.attacks.victim import under_attack
 from seat_components.budget import IntensityBudget
-from seat_components.evaluation.alarms import ZERO_GRADIENTS, is_gradient_attack
+from seat_components.evaluation.alarms import ZERO_GRADIENTS, examined, is_gradient_attack, raise_alarms
 from seat_components.evaluation.dice import dice_per_class
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, main_budget
 from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
@@ -38,7 +38,7 @@ class Attacked:
 
 
 class Ensemble:
-    """Run a protocol on cases. What the records hold already is not run again.
+    """Run a protocol on cases. What the records hold already is not run again; they are written after each attack.
 
     Random numbers follow from (seed, case, attack, ε) alone. A case whose clean Dice is 0 is not attacked, and, where
     the protocol says so, one that an attack has brought to 0 is not attacked further at that budget; the attacks that
@@ -104,8 +104,8 @@ class Ensemble:
             voxel_mm3: a voxel's volume.
 
         Returns:
-            The case without attack, and under the attack of the lowest mean Dice of those that ran now at the largest
-            ε, None if none did. No other image is kept: volumes are large.
+            The case without attack, and under the attack that left the lowest mean Dice at the largest ε; None where
+            every attack was skipped. No other image is kept: volumes are large.
         """
         self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
         clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
@@ -115,15 +115,39 @@ class Ensemble:
         for setting, eps in self.runs(place):
             if self.records.has(case, setting.attack, eps) or self._skip(case, setting.attack, eps):
                 continue
-            words, options = f"{self.seed}/{case}/{setting.attack}/{eps:g}", setting.options
-            adversarial = self._run(predictor, setting.attack, options, eps, words, setting.attack, image, label)
-            result = self._score(predictor, case, setting.attack, eps, adversarial, image, label)
+            result = self._attack(predictor, case, setting, eps, image, label)
             if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
                 worst = result
+            self._write()
         for check in self.checks(place):
             if not self.records.has_check(case, check.name):
                 self._check(predictor, check, case, image, label)
-        return clean, worst
+                self._write()
+        return clean, self._as_recorded(predictor, case, worst, image, label)
+
+    def _write(self) -> None:
+        self.records.write(raise_alarms(self.records), examined(self.records))
+
+    def _as_recorded(
+        self, predictor: Predictor, case: str, worst: Attacked | None, image: Tensor, label: Tensor
+    ) -> Attacked | None:
+        """The worst attack at the largest ε, made again where it was recorded before the evaluation was stopped."""
+        largest = self.eps_255[-1]
+        settings = {setting.attack: setting for setting in self.protocol.attacks}
+        rows = [row for row in self.records.cases if row["case"] == case and row["eps_255"] == largest]
+        ran = [row for row in rows if row["attack"] in settings and not row.get("skipped")]
+        lowest = min(ran, key=mean_dice, default=None)
+        if lowest is None or (worst is not None and lowest["attack"] == worst.attack):
+            return worst
+        return self._attack(predictor, case, settings[lowest["attack"]], largest, image, label)
+
+    def _attack(
+        self, predictor: Predictor, case: str, setting: AttackSetting, eps_255: float, image: Tensor, label: Tensor
+    ) -> Attacked:
+        words = f"{self.seed}/{case}/{setting.attack}/{eps_255:g}"
+        cost = None if self.records.has(case, setting.attack, eps_255) else setting.attack
+        adversarial = self._run(predictor, setting.attack, setting.options, eps_255, words, cost, image, label)
+        return self._score(predictor, case, setting.attack, eps_255, adversarial, image, label)
 
     def _skip(self, case: str, attack: str, eps_255: float) -> bool:
         zero = self.records.at_zero(case, 0.0)
@@ -141,7 +165,7 @@ class Ensemble:
         options: Mapping[str, Any],
         eps_255: float,
         words: str,
-        cost: str,
+        cost: str | None,
         image: Tensor,
         label: Tensor,
     ) -> Tensor:
@@ -151,7 +175,8 @@ class Ensemble:
         adversarial = ATTACKS[attack](
             counting, image, label, eps=eps_255 / 255, bounds=self.bounds, generator=generator, **options
         )
-        self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
+        if cost is not None:
+            self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
         return adversarial
 
     def _score(

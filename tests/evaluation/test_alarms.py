@@ -1,7 +1,6 @@
 """Each alarm rings where it must and is silent where it must: in made-up records, and on networks with that flaw."""
 
 import pytest
-import torch
 from networks_under_test import LABELS, cases, quantised, saturated, smooth, unmoved
 
 from seat_components.evaluation import robustness_of
@@ -76,9 +75,8 @@ def test_one_case_without_any_gradient_is_enough():
     assert "case 7" in alarm["message"]
 
 
-def strong(network, eps_255=24, steps=20, **options):
-    torch.manual_seed(0)
-    record = robustness_of(network, cases(), labels=LABELS, eps_255=eps_255, steps=steps, **options)
+def strong(network, eps_255=24, steps=20, count=3):
+    record = robustness_of(network, cases(count), labels=LABELS, eps_255=eps_255, steps=steps)
     return record, [alarm["alarm"] for alarm in record["alarms"]]
 
 
@@ -93,7 +91,7 @@ def test_a_sound_network_rings_nothing():
 @pytest.mark.parametrize("flaw", [quantised, saturated])
 def test_masked_gradients_ring(flaw):
     """Rounded or saturated logits stop every gradient, but not the search without any."""
-    _, alarms = strong(flaw(smooth), steps=100)
+    _, alarms = strong(flaw(smooth), steps=100, count=1)
     assert "zero gradients" in alarms
     assert "black box beats white box" in alarms
 

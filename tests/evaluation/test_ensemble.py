@@ -94,6 +94,38 @@ def test_what_is_there_is_not_run_again():
     assert kept == [row for row in first["cases"] if row["attack"] != "worst"]
 
 
+@pytest.mark.parametrize("written", [1, 5, 12, 14])
+def test_an_evaluation_killed_inside_a_case_goes_on_to_the_same_record(tmp_path, written):
+    header = {"bundle": "b", "weights_sha256": "a" * 64, "protocol": "strong", "settings": {}, "seed": 0}
+
+    class Killed(RobustnessRecords):
+        left = written
+
+        def write(self, *arguments):
+            super().write(*arguments)
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+
+    def on_disk(name, kind=RobustnessRecords):
+        return kind(tmp_path / name, header, LABELS[1:])
+
+    def attack(records):
+        ((case, image, label),) = cases(1)
+        ensemble = Ensemble(records, protocol_of("strong", 4, len(LABELS)), [24])
+        return ensemble.attack(smooth, case, 0, image, label)
+
+    whole = on_disk("whole")
+    _, worst = attack(whole)
+    with pytest.raises(KeyboardInterrupt):
+        attack(on_disk("parts", Killed))
+    parts = on_disk("parts")
+    _, worst_of_parts = attack(parts)
+    assert without_time(parts.content()) == without_time(whole.content())
+    assert worst_of_parts.attack == worst.attack
+    assert torch.equal(worst_of_parts.image, worst.image)
+
+
 def test_a_case_at_clean_zero_is_not_attacked_and_stays_in_every_mean():
     (name, image, label), *others = cases()
     hopeless = (name, image, torch.where(label == 0, 1, 0))
@@ -134,6 +166,15 @@ def test_a_subset_is_the_first_cases_at_the_main_budget():
     for place in range(4):
         wanted = [("random", 4), ("random", 8), *([("square", 8)] if place < 2 else []), ("random", 16)]
         assert [(setting.attack, eps) for setting, eps in ensemble.runs(place)] == wanted
+
+
+@pytest.mark.parametrize("eps_255", [24, 60])
+def test_the_strong_protocol_is_at_least_as_strong_as_the_paper_s(eps_255):
+    worst = {}
+    for protocol in ("paper", "strong"):
+        content = run(empty(), protocol=protocol, steps=None, eps_255=[eps_255], chosen=cases(1))
+        worst[protocol] = next(row["mean_dice"] for row in content["summary"] if row["attack"] == "worst")
+    assert worst["strong"] <= worst["paper"] + 0.01
 
 
 @pytest.mark.parametrize("spatial", [(40,), (8, 8), (4, 5, 6)])
