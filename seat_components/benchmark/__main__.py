@@ -109,9 +109,9 @@ def text(arguments: argparse.Namespace) -> str:
     return "\n".join(
         [
             "# Time and memory of ROG\n",
-            f"Written by `make bench`. ROG against its stock form (NCDHW, stock operators): torch {torch.__version__}, "
-            f"{kind}, {precision}; shortest of {arguments.repeats} interleaved runs. In brackets the ratio to the stock "
-            "form, of the shortest times and of the medians.\n",
+            "Written by `make bench`. ROG against its stock form (NCDHW, stock operators): "
+            f"torch {torch.__version__}, {kind}, {precision}; shortest of {arguments.repeats} "
+            "interleaved runs. In brackets the ratio to the stock form, of the shortest times and of the medians.\n",
             "A step is a forward pass, the loss, and a backward pass to weights and image. Its memory floor: "
             "the bytes that its operators move, and the share of its time that moving them takes "
             f"at the {speed / 1e9:.0f} GB/s of a plain copy here (above 100 % where caches help).\n",

@@ -7,12 +7,14 @@ from seat_components.training.memory import StepPlan, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
 from seat_components.training.progress import EvaluationProgress, TrainingProgress
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
+from seat_components.training.timing import EpochTiming
 from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
 __all__ = [
     "CleanUpdate",
     "DataOrder",
+    "EpochTiming",
     "EvaluationProgress",
     "FixedSchedule",
     "FreeUpdate",

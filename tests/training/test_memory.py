@@ -7,8 +7,8 @@ import torch
 from harness import loss_function
 from monai.networks.nets import UNet
 
-from seat_components.networks import ROG
 from seat_components.benchmark.measure import tensor_peak
+from seat_components.networks import ROG
 from seat_components.refusals import RefusalError
 from seat_components.training import memory, plan_step
 from seat_components.training.memory import GIB, step_bytes
