@@ -4,8 +4,11 @@ import json
 
 import pytest
 import torch
+from ignite.engine import Engine
+from monai.networks.utils import one_hot
 
-from seat_components.evaluation import MetricsRecord, dice_per_class
+from seat_components.evaluation import ForegroundDice, MetricsRecord, dice_per_class, robustness_of
+from seat_components.reporting import read_run
 
 NAMES = {"0": "background", "1": "left", "2": "right"}
 
@@ -17,7 +20,7 @@ def volume(*cubes, size=12):
     return mask
 
 
-@pytest.mark.parametrize(
+PAIRS = pytest.mark.parametrize(
     ("prediction", "label", "expected"),
     [
         (volume((1, 0, 4), (2, 6, 8)), volume((1, 0, 4), (2, 6, 8)), [1.0, 1.0]),
@@ -27,6 +30,9 @@ def volume(*cubes, size=12):
         (volume((1, 0, 4)), volume((1, 0, 2)), [2 * 8 / (64 + 8), 1.0]),
     ],
 )
+
+
+@PAIRS
 def test_the_rule_for_absent_classes(prediction, label, expected):
     assert dice_per_class(prediction, label, classes=3)[0].tolist() == pytest.approx(expected)
 
@@ -36,6 +42,30 @@ def weights(tmp_path):
     file = tmp_path / "model.pt"
     file.write_bytes(b"weights")
     return file
+
+
+@PAIRS
+def test_validation_evaluation_attack_and_report_have_the_same_rule(prediction, label, expected, tmp_path, weights):
+    validation = ForegroundDice(classes=3)
+    evaluator = Engine(lambda *_: [{"pred": prediction[0], "label": label[0]}])
+    validation.attach(evaluator, "dice")
+    evaluator.run([0])
+    assert evaluator.state.metrics["dice"] == pytest.approx(sum(expected) / 2)
+
+    evaluation = record(tmp_path, weights)
+    evaluation.add("one", prediction, label, [1.0] * 3)
+    evaluation.write()
+
+    logits = one_hot(prediction, 3)
+    attacked = robustness_of(
+        lambda image: logits + 0 * image, [("one", torch.rand(1, 1, *label.shape[2:]), label)],
+        labels=list(NAMES.values()), protocol="quick", steps=1,
+    )  # fmt: skip
+    (tmp_path / "robustness.json").write_text(json.dumps({**attacked, "bundle": "bundle", "weights_sha256": ""}))
+    reported = read_run(tmp_path)
+    assert reported.metrics.cases["one"] == pytest.approx(sum(expected) / 2)
+    for row in reported.robustness.summary:
+        assert list(row.dice.values()) == pytest.approx(expected)
 
 
 def record(folder, weights):
