@@ -1,4 +1,4 @@
-"""Whether a tracer, exporter or compiler is watching, which can follow stock operators only."""
+"""Whether a tracer, exporter, compiler or function transform is at work, which can follow stock operators only."""
 
 from __future__ import annotations
 
@@ -13,4 +13,5 @@ def stock_operators_only() -> bool:
 
     TorchScript's compiler cannot follow this question; its own, ``is_scripting()``, must be asked before.
     """
-    return bool(is_tracing()) or torch.compiler.is_compiling()
+    transforming = torch._C._are_functorch_transforms_active()
+    return bool(is_tracing()) or torch.compiler.is_compiling() or bool(transforming)

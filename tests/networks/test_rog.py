@@ -187,6 +187,25 @@ def test_autocast_is_close_and_gradients_are_float32(mode: str) -> None:
     assert distance(ours[2], expected[2]) < 0.2
 
 
+def test_function_transforms_differentiate_it_any_number_of_times() -> None:
+    torch.manual_seed(0)
+    network = ROG(1, 2, T04, memory="checkpoint").double()
+    image, direction = torch.rand(2, 1, 1, 16, 24, 16, dtype=torch.float64)
+
+    def energy(image: Tensor) -> Tensor:
+        return network(image).square().sum()
+
+    attacked = image.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(energy(attacked), attacked)
+    assert distance(torch.func.grad(energy)(image), expected) < 1e-12
+    _, slope = torch.func.jvp(energy, (image,), (direction,))
+    assert slope.item() == pytest.approx((expected * direction).sum().item())
+    # A Hessian-vector product against the difference of two gradients.
+    _, bend = torch.func.jvp(torch.func.grad(energy), (image,), (direction,))
+    ahead = torch.func.grad(energy)(image + 1e-5 * direction)
+    assert distance((ahead - expected) / 1e-5, bend) < 1e-2
+
+
 @pytest.mark.slow
 def test_modes_keep_their_memory_promise() -> None:
     network, device = ROG(1, 3, T04), torch.device("cpu")
