@@ -15,6 +15,7 @@ from seat_components.benchmark.work import Geometry, random_batch, step
 from seat_components.networks import ROG
 from seat_components.networks.rog import MEMORY_MODES
 from seat_components.networks.stock import StockROG
+from seat_components.tasks import load_task
 
 # The distinct strides of the ten tasks, with the image's channels, the batch, and a small size they divide.
 # The coarsest level keeps 8 voxels or more: normalising fewer magnifies every rounding.
@@ -74,6 +75,20 @@ def test_equals_the_stock_form(
     expected = gradients(StockROG(network, strides), image, label)
     for ours, theirs in zip(gradients(network, image, label), expected, strict=True):
         assert distance(ours, theirs) < tolerance
+
+
+# Tasks whose patches the stock form fits beside the other tests; the larger ones have the same strides in PLANS.
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Task04_Hippocampus", "Task05_Prostate", "Task08_HepaticVessel", "Task09_Spleen"])
+def test_equals_the_stock_form_at_full_patch_size(name: str) -> None:
+    torch.manual_seed(0)
+    task = load_task(name)
+    channels, classes = len(task.modalities), len(task.labels)
+    network = ROG(channels, classes, task.strides)
+    image, label = torch.randn(1, channels, *task.train_patch), torch.randint(classes, (1, *task.train_patch))
+    expected = gradients(StockROG(network, task.strides), image, label)
+    for ours, theirs in zip(gradients(network, image, label), expected, strict=True):
+        assert distance(ours, theirs) < 1e-5
 
 
 @pytest.mark.parametrize("mode", MEMORY_MODES)
