@@ -7,10 +7,12 @@ import difflib
 import inspect
 import sys
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import monai.bundle
 from monai.bundle import ConfigParser
 
+from seat_components.bundles.arguments import unknown_argument
 from seat_components.refusals import is_bundle_run, refuse
 
 TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
@@ -20,8 +22,8 @@ def check_overrides() -> None:
     """Refuse an override of an id that none of the named configs has.
 
     Config expressions never see the raw config, so this reads the command line; it does so only under
-    ``python -m monai.bundle run``, and does nothing in any other program. Checked are the top level and the members
-    of its groups, such as ``train``; further in, MONAI itself or the component that gets the value complains.
+    ``python -m monai.bundle run``, and does nothing in any other program. Checked are the top level, the members
+    of its groups, such as ``train``, and the arguments of components, such as ``train#trainer#max_epochs``.
 
     Raises:
         SystemExit: naming the id and the nearest one that exists.
@@ -29,13 +31,30 @@ def check_overrides() -> None:
     if not is_bundle_run():
         return
     arguments = sys.argv[2:]
-    ids, groups = _config_ids(_option_values(arguments, "config_file"))
+    files = _option_values(arguments, "config_file")
+    ids, groups = _config_ids(files)
     if not ids:
         return
     known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
-    unknown = [name for name in _option_names(arguments) if not _is_known(name, known, groups)]
-    if unknown:
-        refuse("\n       ".join(_advice(name, known) for name in unknown))
+    names = _option_names(arguments)
+    faults = [_advice(name, known) for name in names if not _is_known(name, known, groups)]
+    if not faults:
+        faults = _argument_faults(names, ConfigParser.load_config_files(files))
+    if faults:
+        refuse("\n       ".join(faults))
+
+
+def _argument_faults(names: Collection[str], config: dict[str, Any]) -> list[str]:
+    """One line per override of an argument that its component does not take."""
+    replaced = {tuple(_path(name)) for name in names}
+    faults = []
+    for name in names:
+        path = _path(name)
+        # The id may lie in what another override puts there.
+        inherited = not any(tuple(path[:depth]) in replaced for depth in range(1, len(path)))
+        if inherited and path[0] in config and (fault := unknown_argument(config, path)):
+            faults.append(f"--{name}: {fault}")
+    return faults
 
 
 def _is_known(name: str, known: Collection[str], groups: Collection[str]) -> bool:

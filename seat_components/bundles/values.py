@@ -8,6 +8,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
+
 from seat_components.refusals import refuse
 
 # Whether a value will do, and the words for what will.
@@ -24,6 +26,16 @@ def _is_number(value: Any) -> bool:
 
 def _is_size(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 3 and all(_is_whole(n, 1) for n in value)
+
+
+def _is_device(value: Any) -> bool:
+    """Whether this machine has the device that ``value`` names."""
+    try:
+        device = torch.device(value)
+        torch.empty(0, device=device)
+    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError):
+        return False
+    return device.type != "meta"
 
 
 WHOLE: Rule = (_is_whole, "a whole number")
@@ -53,6 +65,7 @@ RULES: Mapping[str, Rule] = {
     "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
     "seed": (lambda value: _is_whole(value, 0) and value < 2**32, "a whole number, 0 to 2³²-1"),
     "stop_after_minutes": (lambda value: value is None or _is_number(value), "a number, or null for no limit"),
+    "device": (_is_device, "a device of this machine, such as cpu or, with a GPU, cuda:0"),
     "attack_eps_255": (
         lambda value: _is_number(value) or (isinstance(value, list | tuple) and all(map(_is_number, value))),
         "a list of numbers, such as [2,4,8]",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import itk
+
 from seat_components.data.agreement import require_agreement
 from seat_components.data.index import case_name, is_litter, read_dataset
 from seat_components.refusals import refuse
@@ -33,8 +35,8 @@ def inference_datalist(
 
     Raises:
         RefusalError: if the folder or a listed file is missing, if dataset.json contradicts the channels, if there is
-            no scan, if two scans have one name, so that the second mask would overwrite the first, or if
-            ``output_dir`` is a folder of scans, where a mask would overwrite its scan.
+            no scan, if a DICOM folder holds several series, if two scans have one name, so that the second mask would
+            overwrite the first, or if ``output_dir`` is a folder of scans, where a mask would overwrite its scan.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
@@ -45,6 +47,9 @@ def inference_datalist(
             f'{folder} holds no scan: neither a dataset.json with a list "test", nor files ending in '
             f"{', '.join(FORMATS)}, nor a subfolder with a DICOM series."
         )
+    for scan in scans:
+        if scan.is_dir():
+            _refuse_several_series(scan)
     _refuse_shared_names(scans)
     if output_dir is not None:
         _refuse_mixing(scans, Path(output_dir))
@@ -83,6 +88,22 @@ def _is_dicom_series(path: Path) -> bool:
 def _is_dicom(file: Path) -> bool:
     with file.open("rb") as stream:
         return stream.read(132)[128:] == _DICOM_MARK
+
+
+def _refuse_several_series(folder: Path) -> None:
+    """Of several series the reader would take the first in silence."""
+    names = itk.GDCMSeriesFileNames.New()
+    # As MONAI's ITKReader tells series apart.
+    names.SetUseSeriesDetails(True)
+    names.AddSeriesRestriction("0008|0021")
+    names.SetDirectory(str(folder))
+    series = list(names.GetSeriesUIDs())
+    if len(series) > 1:
+        files = ", ".join(str(len(names.GetFileNames(uid))) for uid in series)
+        refuse(
+            f"{folder} holds {len(series)} DICOM series (of {files} files), but a scan is one series. Put each into a "
+            "folder of its own, and leave out localizers."
+        )
 
 
 def _refuse_shared_names(scans: list[Path]) -> None:

@@ -51,6 +51,8 @@ ACCEPTED = {
     "a component's further argument": ["--optimizer#nesterov", "True"],
     "inside a list": ["--train#random_transforms#0#spatial_size", "[8,8,8]"],
     "the other separator": ["--train::trainer::max_epochs=3"],
+    "an underscored argument": ["--train#handlers#0#_disabled_", "True"],
+    "inside what another override brings": ["--optimizer", '{"_target_": "Novograd"}', "--optimizer#amsgrad", "True"],
     "extending a list": ["--+initialize", "['$print(1)']"],
     "extending inside": ["--+train#handlers=[]"],
     "a new label": ["--label_names#3", "cyst"],
@@ -78,6 +80,18 @@ REFUSED = {
     "extending": (["--+initialise=[]"], "Did you mean --initialize?"),
     "in a group": (["--validate#infrer", "x"], "Did you mean --validate#inferer?"),
     "in a group, deeper": (["--train#datset#seed=1"], "--train#datset#seed is not an id"),
+    "a component's argument": (
+        ["--train#trainer#max_epoch", "3"],
+        "--train#trainer#max_epoch: SupervisedTrainer takes no argument 'max_epoch'. "
+        "Did you mean --train#trainer#max_epochs?",
+    ),
+    "an argument of ours": (["--schedule#g_mx", "3"], "Did you mean --schedule#g_max?"),
+    "in a list": (
+        ["--train#random_transforms#0#spatial_siz=3"],
+        "Did you mean --train#random_transforms#0#spatial_size?",
+    ),
+    "past the end of a list": (["--train#random_transforms#99#prob=1"], "'train#random_transforms' has no '99'"),
+    "in no component": (["--train#dataset#dat#cases=1"], "Did you mean --train#dataset#data#cases?"),
     "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
 }
 

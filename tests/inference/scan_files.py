@@ -67,7 +67,7 @@ def itk_image(array, affine):
     return image
 
 
-def save_dicom(array, affine, folder):
+def save_dicom(array, affine, folder, series="1.2.826.0.1.1.1"):
     """Write a series of MR slices, one per file."""
     folder.mkdir(parents=True)
     io = itk.GDCMImageIO.New(KeepOriginalUID=True)
@@ -77,7 +77,7 @@ def save_dicom(array, affine, folder):
         image = itk_image(array[:, :, index : index + 1], origin)
         tags = image.GetMetaDataDictionary()
         tags["0008|0060"] = "MR"
-        tags["0020|000d"], tags["0020|000e"] = "1.2.826.0.1.1", "1.2.826.0.1.1.1"
+        tags["0020|000d"], tags["0020|000e"] = "1.2.826.0.1.1", series
         tags["0020|0013"] = str(index + 1)
         itk.imwrite(image, str(folder / f"IM{index:04d}.dcm"), imageio=io)
 

@@ -9,6 +9,9 @@ import pytest
 from bundle_runs import refusal
 from scan_files import Geometry, above_mean, infer, itk_image, noise, save_dicom, save_nifti
 
+from seat_components.data import inference_datalist
+from seat_components.refusals import RefusalError
+
 GEOMETRY = Geometry("PIR", (1.0, 1.0, 1.0), (12.0, -7.0))
 SHAPE = (19, 14, 9)
 
@@ -158,3 +161,15 @@ def test_a_test_list_that_leads_outside_is_refused(bundle, tmp_path):
     save_nifti(noise(SHAPE), GEOMETRY.affine, tmp_path / "a.nii.gz")
     (tmp_path / "data" / "dataset.json").write_text(json.dumps({"test": ["../a.nii.gz"]}))
     assert "outside the dataset" in refusal(infer, bundle, tmp_path / "data", tmp_path / "masks")
+
+
+def test_a_dicom_folder_of_several_series_is_refused(tmp_path):
+    folder = tmp_path / "scans" / "patient"
+    save_dicom(noise((12, 11, 6), 0), np.diag([-1.0, -1, 1, 1]), folder)
+    assert inference_datalist(tmp_path / "scans") == [{"image": str(folder)}]
+    other = tmp_path / "other"
+    save_dicom(noise((12, 11, 4), 1), np.diag([-1.0, -1, 1, 1]), other, series="1.2.826.0.1.1.2")
+    for file in other.iterdir():
+        file.rename(folder / f"other_{file.name}")
+    with pytest.raises(RefusalError, match=r"patient holds 2 DICOM series \(of (6, 4|4, 6) files\)"):
+        inference_datalist(tmp_path / "scans")
