@@ -67,6 +67,12 @@ def test_a_gain_on_one_case_is_not_outweighed_by_a_loss_on_another():
     assert "black box beats white box" in [alarm["alarm"] for alarm in raise_alarms(made)]
 
 
+def test_a_search_that_was_skipped_proves_nothing():
+    made = records(rows=CALM[:-1])
+    made.add("one", "square", 8, [0.0], 1.0, of="pgd-ce")
+    assert "black box beats white box" not in examined(made)
+
+
 def test_one_case_without_any_gradient_is_enough():
     made = records(checks={"zero gradients": 0.0}, cases=[f"case {number}" for number in range(30)])
     assert raise_alarms(made) == []
