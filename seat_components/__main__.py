@@ -1,4 +1,4 @@
-"""``python -m seat_components``: phantoms, bundles, plans for own data, reports, and the demonstration run."""
+"""``python -m seat_components``: phantoms, bundles, their weights, plans for own data, reports, a demonstration run."""
 
 from __future__ import annotations
 
@@ -71,6 +71,30 @@ def _new_bundle(options: argparse.Namespace) -> None:
     write_new_bundle(options.dataset, options.name, options.out, options.workers)
 
 
+def _weights(options: argparse.Namespace) -> None:
+    from seat_components.weights import commands
+
+    if options.init is not None:
+        commands.write_untrained(options.init, options.bundles, options.seed)
+    elif options.convert is not None:
+        commands.convert(options.convert, options.bundle, options.bundles, options.out)
+    elif options.verify:
+        commands.verify_weights(options.bundles)
+    else:
+        commands.list_weights(options.bundles)
+
+
+def _experiment(options: argparse.Namespace) -> None:
+    from seat_components.experiments import read_plan, run_plan, write_results
+
+    plan = read_plan(options.plan, options.dataset, options.out)
+    done = options.results_only or run_plan(plan, options.minutes)
+    page = options.results or plan.out / "results.md"
+    print(write_results(plan, page, f"python -m seat_components experiment --plan {options.plan}"))
+    if not done:
+        print("The experiment is not finished. Give the same command again to go on.")
+
+
 COMMANDS = {
     "phantom": _phantom,
     "report": _report,
@@ -79,6 +103,8 @@ COMMANDS = {
     "demo": _demo,
     "plan": _plan,
     "new-bundle": _new_bundle,
+    "weights": _weights,
+    "experiment": _experiment,
 }
 
 
@@ -120,12 +146,34 @@ def _parser() -> argparse.ArgumentParser:
     new_bundle.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the bundle's folder is made")
     new_bundle.add_argument("--workers", type=int, metavar="N", help="cases measured at a time (cores, up to 4)")
 
+    weights = commands.add_parser("weights", help="list the bundles' weights; verify, convert, or write untrained ones")
+    weights.add_argument("--bundles", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+    action = weights.add_mutually_exclusive_group()
+    action.add_argument("--verify", action="store_true", help="check the files' hashes")
+    action.add_argument("--init", metavar="BUNDLE", help="write seeded, untrained weights as its models/model.pt")
+    action.add_argument("--convert", type=Path, metavar="FILE", help="make a bundle's weights of a checkpoint")
+    weights.add_argument("--seed", type=int, default=0, help="of --init (%(default)s)")
+    weights.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
+    weights.add_argument("--out", type=Path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")
+
     demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
     demo.add_argument("--bundle", required=True, type=Path)
     demo.add_argument("--out", required=True, type=Path)
     demo.add_argument("--data", type=Path, help="an MSD task folder (phantoms)")
     demo.add_argument("--epochs", type=int, default=12, help="%(default)s")
+
+    _add_experiment(commands)
     return parser
+
+
+def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    experiment = commands.add_parser("experiment", help="do the runs of a plan that are not done, and compare them")
+    experiment.add_argument("--plan", required=True, type=Path, help="a JSON file; see docs/experiments.md")
+    experiment.add_argument("--dataset", type=Path, help="MSD folder (the plan's dataset_dir)")
+    experiment.add_argument("--out", type=Path, help="folder of the runs (the plan's)")
+    experiment.add_argument("--results", type=Path, help="Markdown page to write (results.md among the runs)")
+    experiment.add_argument("--minutes", type=float, help="stop after this time; the next call goes on")
+    experiment.add_argument("--results-only", action="store_true", help="only write the page again")
 
 
 if __name__ == "__main__":

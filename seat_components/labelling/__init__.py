@@ -1,0 +1,1 @@
+"""MONAI Label with these bundles: its environment, its app's folder, the server as a process, and a client."""

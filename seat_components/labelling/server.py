@@ -1,0 +1,139 @@
+"""MONAI Label's server as a process: started, waited for, and ended with all that it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from seat_components.refusals import refuse
+
+HOST = "127.0.0.1"
+_TAIL = 20
+
+
+class LabelServer:
+    """A MONAI Label server on this machine only; use it in a ``with`` statement.
+
+    Args:
+        python: interpreter of MONAI Label's environment.
+        app: the app's folder (see ``make_app``).
+        studies: folder of the images, and of the labels in its ``labels/``.
+        models: names of the bundles to serve; all of them can score images, too.
+        port: where to listen; a free one if None.
+        log: file for the server's output.
+        start_seconds: how long the start may take.
+
+    Raises:
+        RefusalError: if the server does not start; with the last lines of its output.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        app: Path,
+        studies: Path,
+        models: Sequence[str],
+        port: int | None = None,
+        log: Path | None = None,
+        start_seconds: float = 180,
+    ) -> None:
+        self.port = free_port() if port is None else port
+        self.log = log or app / "server.log"
+        self.start_seconds = start_seconds
+        self.command = [
+            *(str(python), "-m", "monailabel.main", "start_server", "-a", str(app), "-s", str(studies)),
+            *("-i", HOST, "-p", str(self.port), "-c", "models", ",".join(models)),
+            # Without these it would look for bundles and models on the internet first.
+            *("-c", "zoo_source", "local", "-c", "sam2", "false"),
+            *("-c", "epistemic_model", ",".join(models)),
+        ]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """What to type into a viewer or a browser."""
+        return f"http://{HOST}:{self.port}"
+
+    def __enter__(self) -> LabelServer:
+        """Start the server, and return when it answers."""
+        environment = {
+            **os.environ,
+            # A scoring run at every start and upload would take the machine away from its user.
+            "MONAI_LABEL_AUTO_UPDATE_SCORING": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own words
+                self.command,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the server."""
+        self.stop()
+
+    def wait(self) -> None:
+        """Return when the server ends."""
+        if self.process is not None:
+            self.process.wait()
+
+    def stop(self, seconds: float = 10) -> None:
+        """End the server and every process that it started: they are one group."""
+        if self.process is None:
+            return
+        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, seconds)):
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                break
+            try:
+                self.process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+        self.process.wait()
+        self.process = None
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + self.start_seconds
+        while time.monotonic() < deadline:
+            if self.process is None or self.process.poll() is not None:
+                self._refuse("ended while starting")
+            try:
+                with urlopen(f"{self.address}/info/", timeout=30):  # noqa: S310 - our own address
+                    return
+            except (URLError, ConnectionError, TimeoutError):
+                time.sleep(0.5)
+        self._refuse(f"did not answer within {self.start_seconds:g} s")
+
+    def _refuse(self, what: str) -> None:
+        tail = "\n".join(self.log.read_text("utf-8", errors="replace").splitlines()[-_TAIL:])
+        refuse(f"MONAI Label's server {what}. Its output ({self.log}) ends with:\n{tail}")
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port: int = listener.getsockname()[1]
+    return port

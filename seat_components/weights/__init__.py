@@ -1,0 +1,7 @@
+"""Weights of bundles: which there are, whether they are what was registered, and making files of them."""
+
+from seat_components.weights.convert import convert_weights
+from seat_components.weights.inventory import Entry, inventory, verify
+from seat_components.weights.untrained import init_weights, is_untrained, notice_untrained
+
+__all__ = ["Entry", "convert_weights", "init_weights", "inventory", "is_untrained", "notice_untrained", "verify"]
