@@ -16,7 +16,7 @@ from seat_components.training import FixedSchedule, FreeUpdate
 
 LABELS = 3
 REPLAYS = 5
-APGD_STEPS = 5
+APGD_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,12 @@ def free_batch(form: nn.Module, batch: Batch) -> None:
 
 
 def apgd_steps(form: nn.Module, batch: Batch) -> None:
-    """Five steps of APGD on the cross-entropy."""
+    """A few steps of APGD on the cross-entropy."""
     apgd(lambda image: batch.predict(form, image), batch.image, batch.label, eps=8 / 255, steps=APGD_STEPS)
 
 
-WORK: dict[str, Callable[[nn.Module, Batch], None]] = {
-    "forward": forward,
-    "step": step,
+LOOPS: dict[str, Callable[[nn.Module, Batch], None]] = {
     f"FREE-{REPLAYS} batch": free_batch,
     f"{APGD_STEPS} APGD steps": apgd_steps,
 }
+WORK: dict[str, Callable[[nn.Module, Batch], None]] = {"forward": forward, "step": step, **LOOPS}

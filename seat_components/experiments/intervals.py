@@ -1,0 +1,46 @@
+"""Uncertainty of means over cases, and association of two quantities over checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy import stats
+
+DRAWS = 10_000
+
+
+def bootstrap_mean(values: Sequence[float], seed: int = 0) -> tuple[float, float, float]:
+    """The mean and its 95 % interval by the percentile bootstrap over cases.
+
+    A single case has no interval: both ends are NaN.
+    """
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, float("nan"), float("nan")
+    result = stats.bootstrap(
+        (np.asarray(values),), np.mean, n_resamples=DRAWS, method="percentile", rng=np.random.default_rng(seed)
+    )
+    return mean, float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def paired_difference(
+    one: Mapping[str, float], other: Mapping[str, float], seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of ``one`` − ``other`` over the cases that both have, and its 95 % interval.
+
+    Raises:
+        ValueError: if they share no case.
+    """
+    shared = sorted(set(one) & set(other))
+    if not shared:
+        raise ValueError("There is no case in common.")
+    return bootstrap_mean([one[case] - other[case] for case in shared], seed)
+
+
+def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Spearman's correlation and its p-value; NaN for fewer than three pairs, or where one side is constant."""
+    if len(pairs) < 3 or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
+        return float("nan"), float("nan")
+    result = stats.spearmanr(*zip(*pairs, strict=True))
+    return float(result.statistic), float(result.pvalue)

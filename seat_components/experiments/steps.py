@@ -1,0 +1,146 @@
+"""The steps of a plan: what is run, where, and when it counts as done."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seat_components.bundles.command import bundle_command
+from seat_components.experiments.plan import Plan, Run
+from seat_components.refusals import refuse
+from seat_components.training.files import write_text_atomically
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of an experiment.
+
+    Attributes:
+        name: e.g. ``"seat/seed0/train"``.
+        kind: "train", "evaluate", "attack" or "theory": steps of a kind take about the same time.
+        folder: where it writes, with its done-mark.
+        words: the command.
+        epochs: of a training, what its history must reach.
+        start: of a continued training, the folder whose checkpoint it starts from.
+    """
+
+    name: str
+    kind: str
+    folder: Path
+    words: tuple[str, ...]
+    epochs: int | None = None
+    start: Path | None = None
+
+    @property
+    def mark(self) -> Path:
+        """The file that says that the step is done, how, and in how many seconds."""
+        return self.folder / f"{self.name.rsplit('/', 1)[-1]}.done.json"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the command."""
+        return hashlib.sha256(json.dumps(self.words[1:]).encode()).hexdigest()[:16]
+
+    def seconds(self) -> float | None:
+        """How long it took; None while it is not done.
+
+        Raises:
+            RefusalError: if it was done by another command: the plan has changed since.
+        """
+        if not self.mark.is_file():
+            return None
+        done = json.loads(self.mark.read_text(encoding="utf-8"))
+        if done["fingerprint"] != self.fingerprint:
+            refuse(
+                f"{self.name} was done by another command than the plan's now (see {self.mark}): "
+                "rename the run, or remove its folder to do it again"
+            )
+        return float(done["seconds"])
+
+    def prepare(self) -> None:
+        """Make the folder, and give a continued training the checkpoint it starts from."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        checkpoint = self.folder / "training_checkpoint.pt"
+        if self.start is not None and not checkpoint.exists():
+            shutil.copyfile(self.start / checkpoint.name, checkpoint)
+
+    def finish(self, seconds: float) -> None:
+        """Mark as done.
+
+        Raises:
+            RefusalError: if a training ended before its last epoch.
+        """
+        if self.epochs is not None and trained_epochs(self.folder) < self.epochs:
+            refuse(f"{self.name} ended after epoch {trained_epochs(self.folder)} of {self.epochs}")
+        done = {"fingerprint": self.fingerprint, "seconds": round(seconds, 1), "command": list(self.words[1:])}
+        write_text_atomically(json.dumps(done, indent=1), self.mark)
+
+
+def trained_epochs(folder: Path) -> int:
+    """The last epoch in the folder's training history; 0 without one."""
+    history = folder / "training_history.csv"
+    if not history.is_file():
+        return 0
+    with history.open(encoding="utf-8") as file:
+        return max((int(row["epoch"]) for row in csv.DictReader(file)), default=0)
+
+
+def run_folder(plan: Plan, run: str, seed: int) -> Path:
+    """Where a run of one seed writes its weights and records."""
+    return (plan.out / run / f"seed{seed}").resolve()
+
+
+def steps_of(plan: Plan) -> Iterator[Step]:
+    """All steps, in the order in which they are done: each run's training, then what examines its weights."""
+    for run in plan.runs:
+        for seed in plan.seeds:
+            yield _training(plan, run, seed)
+            for weights in plan.weights:
+                yield from _examinations(plan, run, seed, weights)
+
+
+def _training(plan: Plan, run: Run, seed: int) -> Step:
+    folder = run_folder(plan, run.name, seed)
+    overrides: dict[str, Any] = {"seed": seed, **plan.common, **plan.train, **run.train, **_places(plan, folder)}
+    overrides["ckpt_dir"] = folder
+    if run.pretrained is not None:
+        overrides["pretrained"] = run_folder(plan, run.pretrained, seed) / "model.pt"
+    overlays = list(run.overlays)
+    if run.pretrained is not None and "finetune" not in overlays:
+        overlays.append("finetune")
+    # With resume.json a training that was stopped goes on, and one that never began begins.
+    words = bundle_command(["train", *overlays, "resume"], overrides)
+    start = None if run.continues is None else run_folder(plan, run.continues, seed)
+    return Step(f"{run.name}/seed{seed}/train", "train", folder, tuple(words), int(overrides.get("epochs", 300)), start)
+
+
+def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Step]:
+    file = run_folder(plan, run.name, seed) / weights
+    folder = file.with_suffix("")
+    place = f"{run.name}/seed{seed}/{file.stem}"
+    shared = {"weights": file, "seed": plan.seeds[0], **plan.common}
+
+    def step(name: str, kind: str, configs: list[str], overrides: dict[str, Any]) -> Step:
+        target = folder / name
+        words = bundle_command(configs, {**shared, **overrides, **_places(plan, target)})
+        return Step(f"{place}/{name}", kind, target, tuple(words))
+
+    yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
+    for name, overrides in plan.attacks.items():
+        yield step(name, f"attack {name}", ["train", "attack"], overrides)
+    limit = max((int(attack.get("max_cases") or 0) for attack in plan.attacks.values()), default=0)
+    program = ("-m", "seat_components.experiments.theory", "--weights", str(file), "--out", str(folder / "theory"))
+    dataset = str(plan.dataset_dir.resolve())
+    options = ("--dataset", dataset, "--cases", str(limit), "--overrides", json.dumps(plan.common))
+    interpreter = bundle_command([], {})[0]
+    yield Step(f"{place}/theory", "theory", folder / "theory", (interpreter, *program, *options))
+
+
+def _places(plan: Plan, folder: Path) -> dict[str, Any]:
+    return {"dataset_dir": plan.dataset_dir.resolve(), "output_dir": folder}

@@ -1,0 +1,49 @@
+"""Intervals hold the mean, shrink with cases, and see a difference that pairing reveals."""
+
+import math
+
+import numpy as np
+import pytest
+
+from seat_components.experiments.intervals import bootstrap_mean, paired_difference, rank_correlation
+
+
+def test_interval_is_about_two_standard_errors_wide():
+    values = np.random.default_rng(0).normal(0.7, 0.1, 200)
+    mean, low, high = bootstrap_mean(values)
+    assert mean == pytest.approx(values.mean())
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    assert mean - low == pytest.approx(1.96 * error, rel=0.1)
+    assert high - mean == pytest.approx(1.96 * error, rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values = [0.1, 0.5, 0.9, 0.3]
+    assert bootstrap_mean(values, seed=1) == bootstrap_mean(values, seed=1)
+
+
+def test_one_case_has_no_interval():
+    mean, low, high = bootstrap_mean([0.4])
+    assert mean == 0.4
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
+def test_pairing_sees_a_small_difference_between_very_different_cases():
+    cases = {str(i): i / 30 for i in range(30)}
+    ahead = {case: value + 0.02 + 0.001 * (int(case) % 3) for case, value in cases.items()}
+    mean, low, high = paired_difference(ahead, cases)
+    assert 0.02 < low < mean < high < 0.023
+
+
+def test_only_shared_cases_are_paired():
+    mean, *_ = paired_difference({"a": 1.0, "b": 0.5, "c": 0.0}, {"a": 0.0, "b": 0.5, "d": 9.0})
+    assert mean == 0.5
+    with pytest.raises(ValueError, match="no case in common"):
+        paired_difference({"a": 1.0}, {"b": 1.0})
+
+
+def test_correlation_is_of_ranks_and_absent_without_variation():
+    assert rank_correlation([(1, 1), (2, 8), (3, 27), (4, 64)])[0] == pytest.approx(1)
+    assert math.isnan(rank_correlation([(1, 1), (2, 2)])[0])
+    assert math.isnan(rank_correlation([(1, 1), (1, 2), (1, 3)])[0])

@@ -1,0 +1,79 @@
+"""A plan in gives its runs out, and what cannot be done is refused before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seat_components.experiments import read_plan, steps_of
+from seat_components.refusals import RefusalError
+
+PLANS = Path(__file__).parents[2] / "seat_components" / "experiments" / "plans"
+
+
+@pytest.fixture
+def write(tmp_path, bundle, task04_phantom):
+    """Write a plan over the phantom; entries are added or replaced by keyword."""
+
+    def file(**entries):
+        plan = {"bundle": str(bundle), "dataset_dir": str(task04_phantom), "out": str(tmp_path / "out")}
+        (tmp_path / "plan.json").write_text(json.dumps({**plan, "runs": {"seat": {}}, **entries}))
+        return tmp_path / "plan.json"
+
+    return file
+
+
+@pytest.mark.parametrize("file", sorted(PLANS.glob("*.json")), ids=lambda file: file.stem)
+def test_shipped_plans_can_be_read(file, task04_phantom, monkeypatch):
+    monkeypatch.chdir(PLANS.parents[2])
+    plan = read_plan(file, dataset_dir=task04_phantom)
+    assert {run.name for run in plan.runs} >= {"seat", "clean", "free-5", "seat-ft", "pgd-5"}
+    assert len(list(steps_of(plan))) > len(plan.runs)
+
+
+def test_steps_are_training_then_examinations_for_each_seed_and_weights(write):
+    plan = read_plan(write(seeds=[0, 1], weights=["model.pt", "model_final.pt"], attacks={"quick": {}}))
+    names = [step.name for step in steps_of(plan)]
+    places = [f"seat/seed0/{weights}" for weights in ("model", "model_final")]
+    kinds = ("evaluate", "quick", "theory")
+    assert names[:7] == ["seat/seed0/train", *(f"{place}/{kind}" for place in places for kind in kinds)]
+    assert names[7] == "seat/seed1/train"
+    assert len(names) == 14
+
+
+def test_a_run_starts_from_the_weights_or_the_checkpoint_of_an_earlier_one(write):
+    runs = {"clean": {"overlays": ["clean"]}, "ft": {"pretrained": "clean"}, "more": {"continues": "clean"}}
+    plan = read_plan(write(runs=runs, train={"epochs": 3}))
+    steps = {step.name: step for step in steps_of(plan)}
+    words = steps["ft/seed0/train"].words
+    assert words[words.index("--pretrained") + 1] == str(steps["clean/seed0/train"].folder / "model.pt")
+    assert "configs/finetune.json" in words[words.index("--config_file") + 1]
+    assert steps["more/seed0/train"].start == steps["clean/seed0/train"].folder
+    assert steps["ft/seed0/train"].start is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"run": {}}, "entry 'run'"),
+        ({"runs": {"seat": {"overlay": ["free"]}}}, "run 'seat' has an entry 'overlay'"),
+        ({"runs": {"seat": {"overlays": ["fre"]}}}, "overlay 'fre'"),
+        ({"runs": {"ft": {"pretrained": "clean"}, "clean": {}}}, "'clean', which must be a run that stands before"),
+        ({"runs": {}}, "at least"),
+        ({"runs": {"seat": []}}, "'seat' must be an object"),
+        ({"bundle": "nowhere"}, "nowhere has no configs/train.json"),
+        ({"dataset_dir": "nowhere"}, "nowhere has no dataset.json"),
+        ({"weights": ["best.pt"]}, "model.pt, model_final.pt"),
+    ],
+)
+def test_a_wrong_plan_is_refused_by_name(write, entries, message):
+    file = write(**entries)
+    with pytest.raises(RefusalError, match=message) as error:
+        read_plan(file)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_that_is_no_plan_is_refused(tmp_path):
+    (tmp_path / "plan.json").write_text("{")
+    with pytest.raises(RefusalError, match=r"plan.json cannot be read as a plan"):
+        read_plan(tmp_path / "plan.json")

@@ -1,0 +1,120 @@
+"""The runner does each step once, stops where it is told to, and goes on from there."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from bundle_runs import UNET
+
+from seat_components.experiments import Plan, Run, Step, read_plan, run_plan, runner, steps_of, write_results
+from seat_components.refusals import RefusalError
+
+
+def script(folder, name, text, kind="train"):
+    """A step that runs a line of Python."""
+    return Step(f"run/{name}", kind, folder, (sys.executable, "-c", text))
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return Plan("title", tmp_path, tmp_path, tmp_path / "out", (Run("run"),))
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Let the runner do these steps."""
+
+    def use(*chosen):
+        monkeypatch.setattr(runner, "steps_of", lambda _plan: iter(chosen))
+
+    return use
+
+
+def test_done_steps_are_skipped_and_failed_ones_stop_the_plan(tmp_path, plan, steps):
+    note = f"open({str(tmp_path / 'note')!r}, 'a').write('x')"
+    good, bad = script(tmp_path / "a", "good", note), script(tmp_path / "b", "bad", f"{note}; raise SystemExit(3)")
+    steps(good, bad)
+    for _ in range(2):
+        with pytest.raises(RefusalError, match="run/bad ended with status 3"):
+            run_plan(plan)
+    assert (tmp_path / "note").read_text() == "xxx"
+    assert good.seconds() is not None
+    assert bad.seconds() is None
+
+
+def test_a_step_done_by_another_command_is_refused(tmp_path, plan, steps):
+    step = script(tmp_path / "a", "step", "pass")
+    steps(step)
+    assert run_plan(plan)
+    steps(replace(step, words=(*step.words, "more")))
+    with pytest.raises(RefusalError, match="another command"):
+        run_plan(plan)
+
+
+def test_time_that_is_over_stops_between_steps_and_inside_one(tmp_path, plan, steps):
+    slow = script(tmp_path / "a", "slow", "import time; time.sleep(60)")
+    steps(slow)
+    assert not run_plan(plan, minutes=0)
+    start = time.monotonic()
+    assert not run_plan(plan, minutes=0.02)
+    assert time.monotonic() - start < 20
+    assert slow.seconds() is None
+
+
+def test_a_training_that_ends_early_is_not_done(tmp_path, plan, steps):
+    steps(replace(script(tmp_path / "a", "train", "pass"), epochs=2))
+    with pytest.raises(RefusalError, match="after epoch 0 of 2"):
+        run_plan(plan)
+
+
+def test_what_is_left_is_told_from_steps_of_the_same_kind(tmp_path):
+    train = [replace(script(tmp_path, f"t{epochs}", "pass"), epochs=epochs) for epochs in (10, 20)]
+    attack = script(tmp_path, "attack", "pass", kind="attack")
+    assert runner.remaining([*train, attack], {"run/t10": 600.0, "run/t20": None, "run/attack": None}) == (
+        "2 steps left, at least about 20 min"
+    )
+    assert runner.remaining(train, {"run/t10": 3600.0, "run/t20": None}) == "1 steps left, about 2 h 0 min"
+
+
+@pytest.mark.slow
+def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, task04_phantom):
+    settings = {"num_workers": 0, "batch_size": 2, "update_every": 1, "val_interval": 1}
+    content = {
+        "title": "Phantoms",
+        "bundle": str(bundle),
+        "dataset_dir": str(task04_phantom),
+        "out": str(tmp_path / "out"),
+        "common": {"network_def": UNET},
+        "train": {**settings, "epochs": 2},
+        "attacks": {"quick": {"attack_eps_255": [8], "steps": 2, "max_cases": 2}},
+        "runs": {
+            "free-5": {"overlays": ["free"], "train": {"replays": 2}},
+            "seat": {},
+            "seat-3": {"continues": "seat", "train": {"epochs": 3}},
+        },
+    }
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(content))
+    command = [sys.executable, "-m", "seat_components", "experiment", "--plan", str(file)]
+    process = subprocess.Popen(command)
+    while not (tmp_path / "out" / "seat" / "seed0").is_dir():
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 0
+    plan = read_plan(file)
+    done = {step.name for step in steps_of(plan) if step.seconds() is not None}
+    assert "free-5/seed0/train" in done
+    assert "seat-3/seed0/train" not in done
+    assert run_plan(plan)
+    assert all(step.seconds() is not None for step in steps_of(plan))
+    page = write_results(plan, tmp_path / "page.md", "the command")
+    text = page.read_text()
+    assert "| seat-3 | 3 | 5 |" in text  # 1, 2 and 2 backpropagations per batch
+    assert "minus free-5's, paired over cases" in text
+    assert text.count("![") == 2
+    assert (tmp_path / "page_dice_by_budget.png").is_file()
