@@ -13,7 +13,9 @@ from seat_components.tasks import Task
 FILE = Path(__file__).parent / "results.json"
 NOT_TRAINED = (
     "Not trained here yet: this bundle ships no weights. The commands below train it; `evaluate.json` and "
-    "`attack.json` then write its figures."
+    "`attack.json` then write its figures.\n\n"
+    "To try it all the same, `python -m seat_components weights --init BUNDLE` writes seeded random weights; such a "
+    "bundle is untrained: inference says so, and its masks mean nothing."
 )
 
 
@@ -39,13 +41,45 @@ def collect_result(run: Path, method: str, file: str, training: str) -> dict[str
         "training": training,
         "cases": len(metrics["cases"]),
         "clean": {"mean_dice": metrics["summary"]["mean_dice"], "dice": metrics["summary"]["dice"]},
-        "attacked_cases": len({row["case"] for row in robustness["cases"]}),
+        **_attacked(robustness),
+    }
+
+
+def _attacked(robustness: dict[str, Any]) -> dict[str, Any]:
+    cases = len({row["case"] for row in robustness["cases"]})
+    return {
+        "attacked_cases": cases,
         "protocol": robustness["protocol"],
         "attacked": [
-            {"attack": row["attack"], "eps_255": row["eps_255"], "mean_dice": row["mean_dice"]}
+            {
+                **{name: row[name] for name in ("attack", "eps_255", "mean_dice")},
+                # An attack that ran on some cases only says on how many.
+                **({"cases": row["cases"]} if row.get("cases", cases) != cases else {}),
+            }
             for row in robustness["summary"]
         ],
     }
+
+
+def add_protocol(task: Task, run: Path, file: str, command: str) -> None:
+    """Put the attacks recorded in ``run`` beside a result that is there already, in place of the same protocol's.
+
+    Args:
+        task: whose bundle ships the weights.
+        run: an output folder with ``robustness.json``.
+        file: the weights' name in ``models/``.
+        command: what was run.
+
+    Raises:
+        RefusalError: if there is no result of these weights yet.
+    """
+    robustness = json.loads((run / "robustness.json").read_text("utf-8"))
+    found = [result for result in results_of(task) if result["sha256"] == robustness["weights_sha256"]]
+    if not found or found[0]["file"] != file:
+        refuse(f"{run} attacked other weights than the {file} that the card of {task.bundle} describes.")
+    added = {**_attacked(robustness), "command": command}
+    others = [other for other in found[0].get("more", []) if other["protocol"] != added["protocol"]]
+    write_result(task, {**found[0], "more": [*others, added]})
 
 
 def write_result(task: Task, result: dict[str, Any]) -> None:
@@ -91,13 +125,25 @@ def performance(task: Task) -> str:
             f"Clean, whole volumes, {result['cases']} validation cases: mean foreground Dice "
             f"**{result['clean']['mean_dice']:.4f}** ({classes}).",
             "",
-            f"Attacked, protocol `{result['protocol']}`, centred patches of {result['attacked_cases']} cases:",
-            "",
-            "| attack | ε · 255 | mean Dice |",
-            "|---|---|---|",
-            *(f"| {row['attack']} | {row['eps_255']:g} | {row['mean_dice']:.4f} |" for row in result["attacked"]),
-            "",
+            *_attack_table(result),
+            *(line for more in result.get("more", []) for line in _attack_table(more)),
             f"SHA-256 of the weights: `{result['sha256']}`.",
         ]
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
+
+
+def _attack_table(attacked: dict[str, Any]) -> list[str]:
+    command = f" (`{attacked['command']}`)" if "command" in attacked else ""
+    few = {row["attack"]: f" ({row['cases']} of the cases)" for row in attacked["attacked"] if "cases" in row}
+    return [
+        f"Attacked, protocol `{attacked['protocol']}`, centred patches of {attacked['attacked_cases']} cases{command}:",
+        "",
+        "| attack | ε · 255 | mean Dice |",
+        "|---|---|---|",
+        *(
+            f"| {row['attack']}{few.get(row['attack'], '')} | {row['eps_255']:g} | {row['mean_dice']:.4f} |"
+            for row in attacked["attacked"]
+        ),
+        "",
+    ]
