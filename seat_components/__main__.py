@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seat_components.refusals import RefusalError
+from seat_components.refusals import RefusalError, refuse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +45,16 @@ def _bundles(options: argparse.Namespace) -> None:
 
 def _card(options: argparse.Namespace) -> None:
     from seat_components.bundles.render import write_bundle
-    from seat_components.bundles.results import collect_result, write_result
+    from seat_components.bundles.results import add_protocol, collect_result, write_result
     from seat_components.tasks import load_task
 
     task = load_task(options.task)
-    write_result(task, collect_result(options.run, options.method, options.file, options.training))
+    if not options.attacks_only and options.method is None:
+        refuse("--method is missing: how were the weights trained, for example SEAT?")
+    if options.attacks_only:
+        add_protocol(task, options.run, options.file, options.training)
+    else:
+        write_result(task, collect_result(options.run, options.method, options.file, options.training))
     print(write_bundle(task, options.out))
 
 
@@ -130,9 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser("card", help="put the evaluation of shipped weights into the bundle's card and metadata")
     card.add_argument("--task", required=True, help="for example Task04_Hippocampus")
     card.add_argument("--run", required=True, type=Path, help="output_dir with metrics.json and robustness.json")
-    card.add_argument("--method", required=True, help="for example SEAT")
+    card.add_argument("--method", help="for example SEAT")
     card.add_argument("--file", default="model.pt", help="name in the bundle's models/ (%(default)s)")
     card.add_argument("--training", required=True, help="how they were trained, with the command")
+    card.add_argument("--attacks-only", action="store_true", help="add a protocol; --training is then its command")
     card.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
 
     plan = commands.add_parser("plan", help="measure a dataset in MSD layout, and plan how to train on it")

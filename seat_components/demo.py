@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from seat_components.bundles.command import bundle_command
 from seat_components.data import write_phantom
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
@@ -68,14 +68,11 @@ def _phantom(bundle: Path, folder: Path) -> Path:
 
 
 def _run(bundle: Path, configs: list[str], overrides: Mapping[str, object]) -> None:
-    files = [f"configs/{name}.json" for name in configs]
-    arguments = [word for name, value in overrides.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(files), *arguments]
-    logging = ["--logging_file", "configs/logging.conf"]
+    command = bundle_command(configs, overrides)
     # Ctrl-C reaches the run as well, which then saves its state: wait for that instead of ending it half-way.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        status = subprocess.run([*command, *logging], cwd=bundle, check=False).returncode  # noqa: S603 - our own words
+        status = subprocess.run(command, cwd=bundle, check=False).returncode  # noqa: S603 - our own words
     finally:
         signal.signal(signal.SIGINT, before)
     if status != 0:

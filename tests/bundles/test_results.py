@@ -52,3 +52,29 @@ def test_records_of_different_weights_are_refused(run):
     (run / "metrics.json").write_text(json.dumps({**METRICS, "weights_sha256": "b" * 64}))
     with pytest.raises(RefusalError, match="different weights"):
         results.collect_result(run, "SEAT", "model.pt", "")
+
+
+def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
+    strong = {**ROBUSTNESS, "protocol": "strong"}
+    strong["summary"] = [{"attack": "square", "eps_255": 8, "mean_dice": 0.7, "cases": 1}, *ROBUSTNESS["summary"]]
+    for dice in (0.1, 0.2345):
+        strong["summary"][-1] = {"attack": "worst", "eps_255": 8, "mean_dice": dice, "cases": 2}
+        (run / "robustness.json").write_text(json.dumps(strong))
+        results.add_protocol(TASK, run, "model.pt", "attack.json --protocol strong")
+    card = results.performance(TASK)
+    assert "| worst | 8 | 0.4567 |" in card
+    assert "| worst | 8 | 0.2345 |" in card
+    assert "0.1000" not in card
+    assert "| square (1 of the cases) | 8 | 0.7000 |" in card
+    assert card.count("attack.json --protocol strong") == 1
+    assert results.eval_metrics(TASK)["mean_dice_worst_quick_8_255"] == 0.4567
+
+
+def test_attacks_on_other_weights_are_not_put_on_the_card(run):
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
+    with pytest.raises(RefusalError, match=r"other weights than the model_clean\.pt"):
+        results.add_protocol(TASK, run, "model_clean.pt", "")
+    (run / "robustness.json").write_text(json.dumps({**ROBUSTNESS, "weights_sha256": "b" * 64}))
+    with pytest.raises(RefusalError, match=r"other weights than the model\.pt"):
+        results.add_protocol(TASK, run, "model.pt", "")
