@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -56,6 +57,8 @@ class LabelServer:
             *("-c", "epistemic_model", ",".join(models)),
         ]
         self.process: subprocess.Popen[bytes] | None = None
+        # The process group, which outlives ``process``: what the server starts belongs to it.
+        self.group = 0
 
     @property
     def address(self) -> str:
@@ -80,6 +83,7 @@ class LabelServer:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        self.group = self.process.pid
         try:
             self._wait()
         except BaseException:
@@ -102,16 +106,11 @@ class LabelServer:
         """End the server and every process that it started: they are one group."""
         if self.process is None:
             return
-        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, seconds)):
-            try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                break
-            try:
-                self.process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
-        self.process.wait()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.group, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
         self.process = None
 
     def _wait(self) -> None:

@@ -131,7 +131,7 @@ def test_commands(own, tmp_path, capsys):
 def test_inference_says_untrained_on_the_console_and_beside_the_masks(own, task04_phantom, tmp_path):
     init_weights(own)
     out = tmp_path / "masks"
-    small = {"val_patch_size": [16, 16, 16], "dataset_dir": task04_phantom, "output_dir": out}
+    small = {"val_patch_size": [48, 64, 48], "dataset_dir": task04_phantom, "output_dir": out}
     result = run(own, ["inference"], **small)
     assert result.returncode == 0, result.stdout
     assert "is untrained" in result.stdout
