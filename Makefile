@@ -18,10 +18,12 @@ help:  ## list the targets
 
 env: $(READY)  ## make the environment in .venv
 
+# torchattacks asks for torchvision, which it does not import and whose stock builds are for CUDA, and for requests 2.25.
 $(READY): setup.cfg constraints.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[report,export,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchattacks
 	touch $@
 
 run: $(READY)  ## train Task04 with SEAT, evaluate, attack, report (DATA=<MSD task folder> for real data)
