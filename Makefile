@@ -9,9 +9,13 @@ BUNDLE := $(abspath bundles/msd_task04_hippocampus)
 # What `make run` trains: DATA=<MSD task folder> for real data, phantoms otherwise.
 DATA ?=
 RUN_DIR := $(abspath runs/main)
+LABEL_VENV := .venv-label
+# What `make label` serves is told by TASK; STUDIES=<folder of images>; LABEL_OPTIONS: see python -m seat_components label -h
+STUDIES ?=
+LABEL_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test lint bench data bundles clean
+.PHONY: help env run test lint bench data bundles bundle-zips label label-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -48,5 +52,15 @@ data: $(READY)  ## download an MSD task with MONAI (TASK=Task04_Hippocampus) to 
 bundles: $(READY)  ## render the bundles from the template and the task table
 	$(BIN)/python -m seat_components bundles
 
+bundle-zips: $(READY)  ## one zip per bundle in dist/, the same bytes every time
+	$(BIN)/python -m seat_components zips --out dist
+
+label-env: $(READY)  ## make MONAI Label's environment in .venv-label
+	$(BIN)/python -m seat_components label-env --env $(LABEL_VENV)
+
+label: label-env  ## serve a task with MONAI Label (TASK=Task04_Hippocampus STUDIES=<folder of images>)
+	@test -n "$(STUDIES)" || { echo 'Name the folder with the images: make label TASK=$(TASK) STUDIES=<folder>'; exit 1; }
+	$(BIN)/python -m seat_components label --env $(LABEL_VENV) --tasks $(TASK) --studies "$(STUDIES)" --init $(LABEL_OPTIONS)
+
 clean:  ## remove the environment and all runs
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) $(LABEL_VENV) runs dist

@@ -54,7 +54,8 @@ def _card(options: argparse.Namespace) -> None:
     if options.attacks_only:
         add_protocol(task, options.run, options.file, options.training)
     else:
-        write_result(task, collect_result(options.run, options.method, options.file, options.training))
+        result = collect_result(options.run, options.method, options.file, options.training)
+        write_result(task, {**result, "url": options.url} if options.url else result)
     print(write_bundle(task, options.out))
 
 
@@ -100,6 +101,26 @@ def _experiment(options: argparse.Namespace) -> None:
         print("The experiment is not finished. Give the same command again to go on.")
 
 
+def _zips(options: argparse.Namespace) -> None:
+    from seat_components.distribution import zip_bundles
+
+    for archive in zip_bundles(options.out, options.bundles):
+        print(archive)
+
+
+def _label_env(options: argparse.Namespace) -> None:
+    from seat_components.labelling.commands import write_environment
+
+    write_environment(options.env)
+
+
+def _label(options: argparse.Namespace) -> None:
+    from seat_components.labelling.commands import serve
+
+    folders = {"environment": options.env, "bundles": options.bundles, "studies": options.studies, "app": options.app}
+    serve(tasks=options.tasks, port=options.port, init=options.init, settings=options.set, **folders)
+
+
 COMMANDS = {
     "phantom": _phantom,
     "report": _report,
@@ -109,6 +130,9 @@ COMMANDS = {
     "plan": _plan,
     "new-bundle": _new_bundle,
     "weights": _weights,
+    "zips": _zips,
+    "label-env": _label_env,
+    "label": _label,
     "experiment": _experiment,
 }
 
@@ -139,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--file", default="model.pt", help="name in the bundle's models/ (%(default)s)")
     card.add_argument("--training", required=True, help="how they were trained, with the command")
     card.add_argument("--attacks-only", action="store_true", help="add a protocol; --training is then its command")
+    card.add_argument("--url", help="where the weights are, if they are not in git; goes to large_files.yml")
     card.add_argument("--out", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
 
     plan = commands.add_parser("plan", help="measure a dataset in MSD layout, and plan how to train on it")
@@ -152,6 +177,19 @@ def _parser() -> argparse.ArgumentParser:
     new_bundle.add_argument("--out", required=True, type=Path, metavar="DIR", help="where the bundle's folder is made")
     new_bundle.add_argument("--workers", type=int, metavar="N", help="cases measured at a time (cores, up to 4)")
 
+    demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
+    demo.add_argument("--bundle", required=True, type=Path)
+    demo.add_argument("--out", required=True, type=Path)
+    demo.add_argument("--data", type=Path, help="an MSD task folder (phantoms)")
+    demo.add_argument("--epochs", type=int, default=12, help="%(default)s")
+
+    _add_experiment(commands)
+    _add_bundle_commands(commands)
+    return parser
+
+
+def _add_bundle_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands about weights, archives, and MONAI Label."""
     weights = commands.add_parser("weights", help="list the bundles' weights; verify, convert, or write untrained ones")
     weights.add_argument("--bundles", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
     action = weights.add_mutually_exclusive_group()
@@ -162,14 +200,25 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
     weights.add_argument("--out", type=Path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")
 
-    demo = commands.add_parser("demo", help="what `make run` does: train, evaluate, attack, report")
-    demo.add_argument("--bundle", required=True, type=Path)
-    demo.add_argument("--out", required=True, type=Path)
-    demo.add_argument("--data", type=Path, help="an MSD task folder (phantoms)")
-    demo.add_argument("--epochs", type=int, default=12, help="%(default)s")
+    zips = commands.add_parser("zips", help="zip each bundle, to the same bytes every time")
+    zips.add_argument("--bundles", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+    zips.add_argument("--out", type=Path, default=Path("dist"), help="folder of the zips (%(default)s)")
 
-    _add_experiment(commands)
-    return parser
+    environment = Path(".venv-label")
+    label_env = commands.add_parser("label-env", help="make MONAI Label's environment (network; minutes)")
+    label_env.add_argument("--env", type=Path, default=environment, help="its folder (%(default)s)")
+
+    label = commands.add_parser("label", help="serve bundles with MONAI Label, on this machine only")
+    label.add_argument("--tasks", nargs="+", required=True, help="tasks or bundles, by name or folder")
+    label.add_argument("--studies", required=True, type=Path, metavar="DIR", help="the images to label")
+    label.add_argument("--env", type=Path, default=environment, help="MONAI Label's environment (%(default)s)")
+    label.add_argument("--bundles", type=Path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+    label.add_argument("--app", type=Path, default=Path("runs/label"), help="where copies are served and trained")
+    label.add_argument("--port", type=int, default=8000, help="%(default)s")
+    label.add_argument("--init", action="store_true", help="write untrained weights where a bundle has none")
+    label.add_argument(
+        "--set", nargs="+", default=[], metavar="ID=VALUE", help="values for the copies' configs, in JSON"
+    )
 
 
 def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -29,11 +29,14 @@ def files(bundle, configs):
 
 
 def workflow(bundle, configs, **overrides):
-    """An initialised workflow of ``configs``."""
+    """A workflow of ``configs``, ready to run."""
     flow = ConfigWorkflow(
         config_file=files(bundle, configs), workflow_type="train", bundle_root=str(bundle), **overrides
     )
     flow.initialize()
+    # What a run prepares itself: initialising alone needs neither data nor weights, so that MONAI can load the network.
+    if "@prepare" in flow.parser.get("run"):
+        flow.parser.get_parsed_content("prepare")
     return flow
 
 

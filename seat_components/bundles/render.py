@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seat_components.bundles.caching import CACHE_BYTES, GIB, case_bytes, default_cache_rate
+from seat_components.bundles.large_files import large_files
 from seat_components.bundles.provenance import provenance
-from seat_components.bundles.results import eval_metrics, performance
+from seat_components.bundles.results import eval_metrics, performance, results_of
 from seat_components.bundles.transforms import LOAD_LABEL, augmentation, fit_for_training, padding, preprocessing
 from seat_components.tasks import Task, fold_cases, load_task
 
@@ -89,7 +90,7 @@ def render(task: Task | str) -> dict[str, str]:
     task = load_task(task) if isinstance(task, str) else task
     values = values_of(task)
     files = {path: fill(text, values) for path, text in sorted(_template_files().items())}
-    return {**files, WEIGHTS_FOLDER: ""}
+    return {**files, **large_files(results_of(task)), WEIGHTS_FOLDER: ""}
 
 
 def write_bundle(task: Task | str, out: str | Path) -> Path:

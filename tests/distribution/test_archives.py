@@ -1,0 +1,123 @@
+"""Zips of bundles: the same bytes twice, nothing in them but the bundle, and MONAI downloads and loads them offline."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from zipfile import ZipFile
+
+import monai.bundle
+import pytest
+import torch
+from monai.apps.utils import HashCheckError
+from monai.bundle import ConfigParser
+
+from seat_components.__main__ import main
+from seat_components.bundles.large_files import large_files
+from seat_components.bundles.render import write_bundle
+from seat_components.distribution import bundle_zip, zip_bundles
+from seat_components.evaluation.identity import sha256
+from seat_components.networks import ROG, load_pretrained
+from seat_components.refusals import RefusalError
+from seat_components.tasks import all_tasks, load_task
+from seat_components.weights import init_weights
+
+BUNDLES = Path(__file__).parents[2] / "bundles"
+TASK = load_task("Task04_Hippocampus")
+
+
+@pytest.fixture(scope="module")
+def zips(tmp_path_factory):
+    return zip_bundles(tmp_path_factory.mktemp("zips"), BUNDLES)
+
+
+def test_two_builds_are_the_same_to_the_byte(zips, tmp_path):
+    assert len(zips) == len(all_tasks())
+    copy = tmp_path / "checkout" / "bundles"
+    shutil.copytree(BUNDLES, copy)
+    for file in copy.rglob("*"):
+        os.utime(file, (1, 1_000_000_000))
+        file.chmod(0o700)
+    for first, second in zip(zips, zip_bundles(tmp_path, copy), strict=True):
+        assert first.name == second.name
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("task", all_tasks(), ids=lambda task: task.name)
+def test_a_zip_holds_the_bundle_and_nothing_else(zips, task):
+    (archive,) = [path for path in zips if path.name.startswith(task.bundle)]
+    committed = {
+        f"{task.bundle}/{file.relative_to(BUNDLES / task.bundle)}": file.read_bytes()
+        for file in (BUNDLES / task.bundle).rglob("*")
+        if file.is_file() and file.name != ".gitkeep"
+    }
+    with ZipFile(archive) as content:
+        assert {name: content.read(name) for name in content.namelist()} == committed
+        version = json.loads(content.read(f"{task.bundle}/configs/metadata.json"))["version"]
+    assert archive.name == f"{task.bundle}_v{version}.zip"
+
+
+def test_records_checkpoints_and_untrained_weights_stay_out(tmp_path):
+    bundle = write_bundle(TASK, tmp_path)
+    init_weights(bundle)
+    (bundle / "eval").mkdir()
+    (bundle / "eval" / "metrics.json").write_text("{}")
+    (bundle / "models" / "training_checkpoint.pt").write_bytes(b"")
+    with ZipFile(bundle_zip(bundle, tmp_path)) as archive:
+        assert not [name for name in archive.namelist() if "/models/" in name or "/eval/" in name]
+
+
+def test_weights_that_nobody_registered_are_not_handed_out(tmp_path):
+    for task in all_tasks():
+        write_bundle(task, tmp_path)
+    torch.save({}, tmp_path / TASK.bundle / "models" / "model.pt")
+    with pytest.raises(RefusalError, match=r"model\.pt: not the weights that were registered"):
+        zip_bundles(tmp_path / "out", tmp_path)
+    with pytest.raises(RefusalError, match="is no bundle"):
+        bundle_zip(tmp_path / "nowhere", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["msd_task04_hippocampus", "msd_task01_brain_tumour"])
+def test_monai_downloads_and_loads_a_zip_offline(zips, tmp_path, name, monkeypatch):
+    (archive,) = [path for path in zips if path.name.startswith(name)]
+    monai.bundle.download(name=name, url=archive.as_uri(), bundle_dir=str(tmp_path), progress=False)
+    folder = tmp_path / name
+    assert (folder / "LICENSE").is_file()
+    task = load_task(name)
+    monkeypatch.chdir(tmp_path)
+    for kind in ("train", "inference"):
+        # Neither the task's data nor the current folder may matter to who only wants the network.
+        config = str(folder / "configs" / f"{kind}.json")
+        flow = monai.bundle.create_workflow(config_file=config, workflow_type=kind)
+        assert isinstance(flow.network_def, ROG)
+        if name == TASK.bundle:
+            network = monai.bundle.load(name=name, bundle_dir=str(tmp_path), workflow_type=kind, device="cpu")
+            assert isinstance(network, ROG)
+            own = load_pretrained(ROG(1, 3, task.strides), BUNDLES / name / "models" / "model.pt").state_dict()
+            assert all(torch.equal(value, own[key]) for key, value in network.state_dict().items())
+
+
+def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_path):
+    source = BUNDLES / TASK.bundle / "models" / "model.pt"
+    bundle = write_bundle(load_task("Task09_Spleen"), tmp_path)
+    entry = {"file": "model.pt", "url": source.as_uri(), "sha256": "0" * 64}
+    assert large_files([{**entry, "url": ""}]) == {}
+
+    def write(entry):
+        for name, text in large_files([entry]).items():
+            (bundle / name).write_text(text)
+
+    write(entry)
+    with pytest.raises(HashCheckError, match="sha256"):
+        monai.bundle.download_large_files(bundle_path=str(bundle))
+    (bundle / "models" / "model.pt").unlink(missing_ok=True)
+    write({**entry, "sha256": sha256(source)})
+    parsed = ConfigParser.load_config_file(str(bundle / "large_files.yml"))
+    assert parsed["large_files"][0]["hash_type"] == "sha256"
+    monai.bundle.download_large_files(bundle_path=str(bundle))
+    assert (bundle / "models" / "model.pt").read_bytes() == source.read_bytes()
+
+
+def test_command(tmp_path, capsys):
+    assert main(["zips", "--bundles", str(BUNDLES), "--out", str(tmp_path)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(list(tmp_path.glob("*.zip"))) == 10
