@@ -1,0 +1,87 @@
+"""A trained network under both protocols: strong ≤ paper, random ≈ clean, and the worst case by another Dice."""
+
+import numpy as np
+import pytest
+import torch
+from monai.losses import DiceCELoss
+from monai.networks.nets import UNet
+
+from seat_components.data.anatomy import draw_anatomy
+from seat_components.evaluation.ensemble import Ensemble
+from seat_components.evaluation.protocols import protocol_of
+from seat_components.evaluation.robustness import RobustnessRecords
+
+LABELS = ("background", "front", "back")
+SHAPE = (20, 24, 20)
+CASES = ("first", "second")
+EPS_255 = 8.0
+
+pytestmark = pytest.mark.slow
+
+
+def phantom_batch(seeds):
+    """Images (B, 1, *SHAPE) and labels (B, 1, *SHAPE) of phantoms."""
+    made = [draw_anatomy(SHAPE, len(LABELS), 1, np.random.default_rng(seed)) for seed in seeds]
+    images = np.stack([anatomy.contrast for anatomy in made]).astype(np.float32)
+    return torch.from_numpy(images), torch.from_numpy(np.stack([anatomy.label for anatomy in made])[:, None]).long()
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A stock U-Net after some seconds of clean training on phantoms."""
+    images, labels = phantom_batch(range(48))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = UNet(3, 1, len(LABELS), channels=(8, 16, 32), strides=(2, 2), num_res_units=1)
+    loss = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False)
+    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+    for step in range(200):
+        first = 4 * step % len(images)
+        batch = slice(first, first + 4)
+        optimiser.zero_grad()
+        loss(network(images[batch]), labels[batch]).backward()
+        optimiser.step()
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained, tmp_path_factory):
+    """Both protocols' records on two unseen phantoms, and the folder of the worst images, one file each."""
+    folder = tmp_path_factory.mktemp("adversarial")
+    images, labels = phantom_batch([100, 101])
+    contents = {}
+    for protocol, steps in (("paper", None), ("strong", 40)):
+        records = RobustnessRecords(None, {}, LABELS[1:])
+        ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), EPS_255)
+        for place, case in enumerate(CASES):
+            one = slice(place, place + 1)
+            _, strongest = ensemble.attack(trained, case, place, images[one], labels[one])
+            np.savez(folder / f"{protocol}_{case}.npz", image=strongest.image, label=labels[one])
+        contents[protocol] = records.content()
+    return contents, folder
+
+
+def mean_dice(content):
+    return {row["attack"]: row["mean_dice"] for row in content["summary"]}
+
+
+def test_strong_is_at_least_as_strong_as_paper_and_random_noise_is_harmless(evaluated):
+    paper, strong = (mean_dice(evaluated[0][protocol]) for protocol in ("paper", "strong"))
+    assert strong["clean"] == paper["clean"] > 0.5, "a network worth attacking"
+    assert strong["worst"] < strong["clean"] - 0.1, "an attack worth comparing"
+    assert strong["worst"] <= paper["worst"] + 0.01
+    for found in (paper, strong):
+        assert abs(found["random"] - found["clean"]) <= 0.02
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strong"])
+def test_the_worst_case_is_what_another_dice_finds_in_the_saved_volumes(trained, evaluated, protocol):
+    contents, folder = evaluated
+    rows = {row["case"]: row["dice"] for row in contents[protocol]["cases"] if row["attack"] == "worst"}
+    assert set(rows) == set(CASES)
+    for case, recorded in rows.items():
+        with np.load(folder / f"{protocol}_{case}.npz") as saved, torch.no_grad():
+            predicted, label = trained(torch.from_numpy(saved["image"])).numpy().argmax(axis=1), saved["label"][:, 0]
+        for value, name in enumerate(LABELS[1:], start=1):
+            p, q = predicted == value, label == value
+            assert recorded[name] == pytest.approx(2 * (p & q).sum() / (p.sum() + q.sum()), abs=1e-6)
