@@ -57,8 +57,8 @@ def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
     """
     if is_scripting():
         result = F.conv3d(volume, weight)
-    elif _convolution_is_slow(volume):
-        result = F.linear(volume.movedim(1, -1), weight.flatten(1)).movedim(-1, 1)
+    elif _convolution_is_slow(volume, weight):
+        result = _matrix_products(volume, weight.flatten(1))
     else:
         result = F.conv3d(volume, weight)
     return result
@@ -100,14 +100,29 @@ def _depthwise_conv3d(volume: Tensor, weight: Tensor, stride: tuple[int, int, in
     return result
 
 
-def _convolution_is_slow(volume: Tensor) -> bool:
-    """Whether a 1×1×1 convolution is better a linear layer.
+def _matrix_products(volume: Tensor, weight: Tensor) -> Tensor:
+    """A 1×1×1 convolution as one matrix product per slice.
+
+    The weight gradient is then a sum of one gradient per slice: summed over all voxels in one go, float32 would lose
+    digits in large volumes.
+    """
+    batch, channels, depth, height, width = volume.shape
+    voxels = volume.movedim(1, -1).reshape(batch * depth, height * width, channels)
+    result = torch.bmm(voxels, weight.t().expand(len(voxels), -1, -1))
+    return result.view(batch, depth, height, width, -1).movedim(-1, 1)
+
+
+def _convolution_is_slow(volume: Tensor, weight: Tensor) -> bool:
+    """Whether a 1×1×1 convolution is better done by matrix products.
 
     On one thread, for small inputs of one sample, and in float64, PyTorch takes a slow convolution on the CPU, which
-    moreover leaves channels-last layout. The limit of 20480 is PyTorch's own.
+    moreover leaves channels-last layout. The limit of 20480 is PyTorch's own. With as few results as classes, it is
+    the less exact one.
     """
     if volume.device.type != "cpu" or stock_operators_only():
         return False
+    if weight.shape[0] < 16:
+        return True
     batch, channels, depth, height = volume.shape[:4]
     small = batch == 1 and channels * depth * height <= 20480
     return small or torch.get_num_threads() == 1 or volume.dtype == torch.float64
