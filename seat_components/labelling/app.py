@@ -46,8 +46,13 @@ def make_app(
     for bundle in bundles:
         target = folder / "model" / bundle.name
         if not (target / "models" / "model.pt").is_file():
-            _copy(bundle, target, init)
-            _override(target, overrides or {})
+            try:
+                _copy(bundle, target, init)
+                _override(target, overrides or {})
+            except BaseException:
+                # Half a copy would be taken for a whole one the next time.
+                shutil.rmtree(target, ignore_errors=True)
+                raise
     return [bundle.name for bundle in bundles]
 
 

@@ -18,6 +18,9 @@ from seat_components.refusals import refuse
 
 HOST = "127.0.0.1"
 _TAIL = 20
+# The server's standard input is a pipe that only the starting process can write to. It ends when that process does,
+# however it ends, and then the whole group is killed: no server outlives its starter.
+_GUARDED = 'exec 3<&0; (read -r _ <&3; kill -9 0) & exec "$@" </dev/null 3<&-'
 
 
 class LabelServer:
@@ -76,11 +79,11 @@ class LabelServer:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own words
-                self.command,
+                ["/bin/sh", "-c", _GUARDED, "sh", *self.command],
                 env=environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 start_new_session=True,
             )
         self.group = self.process.pid
@@ -111,6 +114,8 @@ class LabelServer:
                 os.killpg(self.group, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(seconds)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         self.process = None
 
     def _wait(self) -> None:
