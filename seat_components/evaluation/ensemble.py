@@ -108,6 +108,7 @@ class Ensemble:
             every attack was skipped. No other image is kept: volumes are large.
         """
         self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
+        self.records.unfinished.add(case)
         clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
         if not self.records.has_check(case, ZERO_GRADIENTS):
             value = zero_gradient_share(predictor, image, label, self.bounds)
@@ -119,6 +120,8 @@ class Ensemble:
             if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
                 worst = result
             self._write()
+        self.records.unfinished.discard(case)
+        self._write()
         for check in self.checks(place):
             if not self.records.has_check(case, check.name):
                 self._check(predictor, check, case, image, label)

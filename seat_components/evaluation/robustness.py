@@ -24,6 +24,8 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only: {"check", "case", "value", …}.
+        unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped; their
+            rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
         cost: attack → passes of one sample, and seconds.
     """
@@ -34,12 +36,14 @@ class RobustnessRecords:
         self.labels = list(labels)
         self.cases: list[dict[str, Any]] = []
         self.checks: list[dict[str, Any]] = []
+        self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
         self.cost: dict[str, dict[str, float]] = {}
         identity = {name: self.header.get(name) for name in IDENTITY}
         before = None if self.path is None else read_own_record(self.path, identity)
         if before is not None:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
+            self.unfinished = set(before.get("unfinished", ()))
             self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
 
     def has(self, case: str, attack: str, eps_255: float) -> bool:
@@ -81,13 +85,16 @@ class RobustnessRecords:
 
     def content(self, alarms: Sequence[Mapping[str, str]] = (), checked: Sequence[str] = ()) -> dict[str, Any]:
         """The whole record; ``checked`` names the alarms that there was reason to examine."""
-        rows = [*self.cases, *worst_rows(self.cases)]
+        finished = [row for row in self.cases if row["case"] not in self.unfinished]
+        worst = worst_rows(finished)
+        counted = [*finished, *worst]
         return {
             **self.header,
-            "summary": summarise(rows, self.labels),
-            "by_size": dice_by_size(rows, self.volumes, self.labels),
+            "summary": summarise(counted, self.labels),
+            "by_size": dice_by_size(counted, self.volumes, self.labels),
             "size_rule": SIZE_RULE,
-            "cases": rows,
+            "cases": [*self.cases, *worst],
+            "unfinished": sorted(self.unfinished),
             "volumes_ml": self.volumes,
             "checks": self.checks,
             "cost": self.cost,
