@@ -24,8 +24,8 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only: {"check", "case", "value", …}.
-        unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped; their
-            rows are kept, but they count in no mean, as their worst case is not known.
+        unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped;
+            their rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
         cost: attack → passes of one sample, and seconds.
     """
