@@ -3,6 +3,15 @@
 from seat_components.bundles.overrides import check_overrides
 from seat_components.bundles.processes import join_processes, leave_processes
 from seat_components.bundles.run_record import write_run_record
+from seat_components.bundles.tracking import check_tracking, end_tracking
 from seat_components.bundles.values import check_values
 
-__all__ = ["check_overrides", "check_values", "join_processes", "leave_processes", "write_run_record"]
+__all__ = [
+    "check_overrides",
+    "check_tracking",
+    "check_values",
+    "end_tracking",
+    "join_processes",
+    "leave_processes",
+    "write_run_record",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import inspect
 import sys
@@ -13,6 +12,7 @@ import monai.bundle
 from monai.bundle import ConfigParser
 
 from seat_components.bundles.arguments import unknown_argument
+from seat_components.bundles.command_line import option_names, option_values
 from seat_components.refusals import is_bundle_run, refuse
 
 TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
@@ -31,12 +31,12 @@ def check_overrides() -> None:
     if not is_bundle_run():
         return
     arguments = sys.argv[2:]
-    files = _option_values(arguments, "config_file")
+    files = option_values(arguments, "config_file")
     ids, groups = _config_ids(files)
     if not ids:
         return
     known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
-    names = _option_names(arguments)
+    names = option_names(arguments)
     faults = [_advice(name, known) for name in names if not _is_known(name, known, groups)]
     if not faults:
         faults = _argument_faults(names, ConfigParser.load_config_files(files))
@@ -71,35 +71,6 @@ def _advice(name: str, known: Collection[str]) -> str:
     nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     hint = f"Did you mean --{nearest[0]}?" if nearest else "See the ids of its configs/*.json."
     return f"--{name} is not an id of this bundle. {hint}"
-
-
-def _option_names(arguments: list[str]) -> list[str]:
-    """The names of all ``--name``; the command line takes a dash in them for an underscore."""
-    return [
-        argument[2:].split("=", 1)[0].replace("-", "_")
-        for argument in arguments
-        if argument.startswith("--") and len(argument) > 2
-    ]
-
-
-def _option_values(arguments: list[str], name: str) -> list[str]:
-    """The value of ``--name value`` or ``--name=value``: one path, or a list of them in Python's or JSON's notation."""
-    for index, argument in enumerate(arguments):
-        if argument == f"--{name}" and index + 1 < len(arguments):
-            return _as_list(arguments[index + 1])
-        if argument.startswith(f"--{name}="):
-            return _as_list(argument.split("=", 1)[1])
-    return []
-
-
-def _as_list(value: str) -> list[str]:
-    if not value.lstrip().startswith(("[", "(")):
-        return value.split(",")
-    try:
-        return [str(item) for item in ast.literal_eval(value)]
-    except (SyntaxError, ValueError):
-        # The shell may have taken the quotes away: [a.json,b.json].
-        return [item.strip(" '\"") for item in value.strip("[]() ").split(",")]
 
 
 def _config_ids(files: Iterable[str]) -> tuple[set[str], set[str]]:

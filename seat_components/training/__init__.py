@@ -8,6 +8,7 @@ from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate,
 from seat_components.training.progress import EvaluationProgress, TrainingProgress
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
 from seat_components.training.timing import EpochTiming
+from seat_components.training.tracked import TrackedStatistics
 from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
@@ -22,6 +23,7 @@ __all__ = [
     "RandomUpdate",
     "SelfAdaptiveSchedule",
     "StepPlan",
+    "TrackedStatistics",
     "TrainingCheckpoint",
     "TrainingHistory",
     "TrainingProgress",

@@ -108,8 +108,9 @@ class TrainingUpdate(ABC):
         return network.no_sync() if isinstance(network, DistributedDataParallel) and not last_part else nullcontext()
 
     def attach(self, engine: SupervisedTrainer) -> None:
-        """Publish the epoch's statistics in ``engine.state`` when each epoch ends."""
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
+        """Publish the epoch's statistics in ``engine.state`` when each epoch ends; a second call changes nothing."""
+        if not engine.has_event_handler(self._end_epoch, Events.EPOCH_COMPLETED):
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
 
     def _end_epoch(self, engine: SupervisedTrainer) -> None:
         for name, value in self.statistics.compute().items():

@@ -1,0 +1,34 @@
+"""The options among the words of a command, as MONAI's command line reads them."""
+
+from __future__ import annotations
+
+import ast
+
+
+def option_names(arguments: list[str]) -> list[str]:
+    """The names of all ``--name``; the command line takes a dash in them for an underscore."""
+    return [
+        argument[2:].split("=", 1)[0].replace("-", "_")
+        for argument in arguments
+        if argument.startswith("--") and len(argument) > 2
+    ]
+
+
+def option_values(arguments: list[str], name: str) -> list[str]:
+    """The value of ``--name value`` or ``--name=value``: one path, or a list of them in Python's or JSON's notation."""
+    for index, argument in enumerate(arguments):
+        if argument == f"--{name}" and index + 1 < len(arguments):
+            return _as_list(arguments[index + 1])
+        if argument.startswith(f"--{name}="):
+            return _as_list(argument.split("=", 1)[1])
+    return []
+
+
+def _as_list(value: str) -> list[str]:
+    if not value.lstrip().startswith(("[", "(")):
+        return value.split(",")
+    try:
+        return [str(item) for item in ast.literal_eval(value)]
+    except (SyntaxError, ValueError):
+        # The shell may have taken the quotes away: [a.json,b.json].
+        return [item.strip(" '\"") for item in value.strip("[]() ").split(",")]
