@@ -57,8 +57,8 @@ def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
     """
     if is_scripting():
         result = F.conv3d(volume, weight)
-    elif _convolution_is_slow(volume, weight):
-        result = _matrix_products(volume, weight.flatten(1))
+    elif volume.device.type == "cpu" and not stock_operators_only():
+        result = _slicewise_conv(volume, weight)
     else:
         result = F.conv3d(volume, weight)
     return result
@@ -100,32 +100,16 @@ def _depthwise_conv3d(volume: Tensor, weight: Tensor, stride: tuple[int, int, in
     return result
 
 
-def _matrix_products(volume: Tensor, weight: Tensor) -> Tensor:
-    """A 1×1×1 convolution as one matrix product per slice.
+def _slicewise_conv(volume: Tensor, weight: Tensor) -> Tensor:
+    """A 1×1×1 convolution as a 1×1 one of all slices, which are a view of a channels-last volume.
 
-    The weight gradient is then a sum of one gradient per slice: summed over all voxels in one go, float32 would lose
-    digits in large volumes.
+    PyTorch's 3-D one takes a slow path, which moreover leaves channels-last layout, on one thread and for small volumes
+    of one sample; with few results, its weight gradient loses digits in large volumes. The 2-D one does neither.
     """
-    batch, channels, depth, height, width = volume.shape
-    voxels = volume.movedim(1, -1).reshape(batch * depth, height * width, channels)
-    result = torch.bmm(voxels, weight.t().expand(len(voxels), -1, -1))
-    return result.view(batch, depth, height, width, -1).movedim(-1, 1)
-
-
-def _convolution_is_slow(volume: Tensor, weight: Tensor) -> bool:
-    """Whether a 1×1×1 convolution is better done by matrix products.
-
-    On one thread, for small inputs of one sample, and in float64, PyTorch takes a slow convolution on the CPU, which
-    moreover leaves channels-last layout. The limit of 20480 is PyTorch's own. With as few results as classes, it is
-    the less exact one.
-    """
-    if volume.device.type != "cpu" or stock_operators_only():
-        return False
-    if weight.shape[0] < 16:
-        return True
-    batch, channels, depth, height = volume.shape[:4]
-    small = batch == 1 and channels * depth * height <= 20480
-    return small or torch.get_num_threads() == 1 or volume.dtype == torch.float64
+    batch, depth = volume.shape[0], volume.shape[2]
+    slices = channels_last(volume).transpose(1, 2).flatten(0, 1)
+    result = F.conv2d(slices, weight.squeeze(2))
+    return result.view(batch, depth, *result.shape[1:]).transpose(1, 2)
 
 
 def _autocast(tensor: Tensor) -> Tensor:
