@@ -40,7 +40,7 @@ class Step:
     @property
     def mark(self) -> Path:
         """The file that says that the step is done, how, and in how many seconds."""
-        return self.folder / f"{self.name.rsplit('/', 1)[-1]}.done.json"
+        return mark_of(self.folder, self.name.rsplit("/", 1)[-1])
 
     @property
     def fingerprint(self) -> str:
@@ -80,6 +80,11 @@ class Step:
             refuse(f"{self.name} ended after epoch {trained_epochs(self.folder)} of {self.epochs}")
         done = {"fingerprint": self.fingerprint, "seconds": round(seconds, 1), "command": list(self.words[1:])}
         write_text_atomically(json.dumps(done, indent=1), self.mark)
+
+
+def mark_of(folder: Path, name: str | None = None) -> Path:
+    """The done-mark of the step ``name``, by default the folder's name, that writes into ``folder``."""
+    return folder / f"{name or folder.name}.done.json"
 
 
 def trained_epochs(folder: Path) -> int:

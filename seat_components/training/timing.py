@@ -1,21 +1,23 @@
-"""Where an epoch's time went: ``timing.csv``, and a warning where the network waits for its data."""
+"""What an epoch took: ``timing.csv`` with time and memory, and a warning where the network waits for its data."""
 
 from __future__ import annotations
 
 import csv
 import io
 import logging
+import sys
 import time
 from pathlib import Path
 
 import ignite.distributed as idist
+import torch
 from ignite.engine import Engine, Events
 
 from seat_components.training.files import write_text_atomically
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("epoch", "step_seconds", "data_seconds")
+COLUMNS = ("epoch", "step_seconds", "data_seconds", "peak_mib")
 SHARE = 0.05
 
 
@@ -23,8 +25,9 @@ class EpochTiming:
     """Write ``timing.csv`` after each epoch, and warn once where data is slower than the network.
 
     Columns: epoch; step_seconds (from a batch at hand to the end of its last step); data_seconds (waiting for
-    batches). What an epoch that was resumed had spent before it was stopped is not in them. The first epoch fills
-    caches and starts the workers, so the warning looks at later ones.
+    batches); peak_mib (memory at its peak so far, in MiB: a GPU's allocated tensors, else what the process held, empty
+    where the system does not say). What an epoch that was resumed had spent before it was stopped is not in them. The
+    first epoch fills caches and starts the workers, so the warning looks at later ones.
 
     Args:
         directory: the run's output folder.
@@ -62,7 +65,8 @@ class EpochTiming:
             return
         epoch = engine.state.epoch
         rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
-        rows.append({"epoch": str(epoch), **{name: f"{value:.3f}" for name, value in self._seconds.items()}})
+        seconds = {name: f"{value:.3f}" for name, value in self._seconds.items()}
+        rows.append({"epoch": str(epoch), **seconds, "peak_mib": peak_memory(torch.device(engine.state.device))})
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -86,3 +90,15 @@ class EpochTiming:
             f"The network waited for its data for {waiting:.1f} s of this epoch, beside {working:.1f} s of steps: "
             "a higher num_workers or cache_rate may shorten the training."
         )
+
+
+def peak_memory(device: torch.device) -> str:
+    """Memory at its peak in this process, in whole MiB: tensors on a GPU, else the resident set; empty if unknown."""
+    if device.type == "cuda":
+        return f"{torch.cuda.max_memory_allocated(device) / 2**20:.0f}"
+    if sys.platform == "win32":
+        return ""
+    import resource  # noqa: PLC0415 - Windows does not have it
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}"

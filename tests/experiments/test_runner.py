@@ -115,6 +115,13 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     page = write_results(plan, tmp_path / "page.md", "the command")
     text = page.read_text()
     assert "| seat-3 | 3 | 5 |" in text  # 1, 2 and 2 backpropagations per batch
-    assert "minus free-5's, paired over cases" in text
+    assert "each run minus free-5" in text
+    assert "each run minus clean" not in text
     assert text.count("![") == 2
     assert (tmp_path / "page_dice_by_budget.png").is_file()
+    # What a stopped attack leaves behind is of fewer cases than the others': it is not compared.
+    for mark in (tmp_path / "out").rglob("quick.done.json"):
+        mark.unlink()
+    text = write_results(plan, tmp_path / "page.md", "the command").read_text()
+    assert "Not done yet." in text
+    assert "page_dice_by_budget" not in text

@@ -2,12 +2,15 @@
 
 import csv
 import logging
+import os
 import time
 
 import pytest
+import torch
 from harness import batches, network, optimizer, trainer
 
 from seat_components.training import CleanUpdate, EpochTiming, FixedSchedule
+from seat_components.training.timing import peak_memory
 
 
 class SlowData:
@@ -62,3 +65,9 @@ def test_slow_data_is_said_once_and_not_for_the_first_epoch(tmp_path, caplog, mo
         assert not caplog.records
         run(tmp_path, delay, epochs=4)
     assert sum("num_workers" in record.message for record in caplog.records) == warnings
+
+
+def test_peak_memory_lies_between_what_was_held_and_what_there_is():
+    held = torch.ones(2**20)
+    peak = int(peak_memory(torch.device("cpu"))) * 2**20
+    assert held.nbytes < peak < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

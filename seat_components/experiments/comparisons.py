@@ -1,0 +1,116 @@
+"""The questions that an experiment answers: runs against each other, paired over cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from seat_components.experiments.checkpoints import Checkpoint
+from seat_components.experiments.intervals import paired_difference, rank_correlation
+from seat_components.experiments.markdown import markdown_table
+from seat_components.experiments.plan import Plan
+from seat_components.reporting.robustness import WORST
+
+PAR = 0.02
+"""Two methods are on par if their Dice differs by less."""
+
+
+def against(found: Sequence[Checkpoint], yardstick: str, attacks: Sequence[str]) -> str:
+    """Every other run minus ``yardstick``'s of the same seed, in clean and worst-case Dice, and at what cost.
+
+    Empty without the yardstick, or with nothing beside it.
+    """
+    base = {one.seed: one for one in found if one.run == yardstick}
+    rows = []
+    for one in found:
+        if one.run == yardstick or one.seed not in base:
+            continue
+        other = base[one.seed]
+        backpropagations = one.history.backpropagations / other.history.backpropagations
+        rows.append(
+            [
+                one.records.name,
+                f"{backpropagations:.0%}",
+                f"{one.seconds / other.seconds:.0%}",
+                difference(one.clean, other.clean),
+                *(difference(one.worst(name), other.worst(name)) for name in attacks),
+            ]
+        )
+    header = ["run", "backpropagations", "time", "clean Dice", *(f"worst case, {name}" for name in attacks)]
+    return markdown_table(header, rows) if rows else ""
+
+
+def difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
+    """``one`` − ``other`` over their common cases with its 95 % interval, and what that says about being on par."""
+    if not set(one) & set(other):
+        return "–"
+    mean, low, high = paired_difference(one, other)
+    if math.isnan(low):
+        return f"{mean:+.4f}"
+    return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}): {verdict(low, high)}"
+
+
+def verdict(low: float, high: float) -> str:
+    """What an interval of a difference in Dice says."""
+    if low > -PAR and high < PAR:
+        return "on par"
+    if low > 0:
+        return "higher"
+    if high < 0:
+        return "lower"
+    return "undecided"
+
+
+def choice_of_weights(found: Sequence[Checkpoint], attacks: Sequence[str], weights: Sequence[str]) -> str:
+    """Worst-case Dice of the weights that clean validation chose, minus that of the final ones; empty without both."""
+    chosen = {(one.run, one.seed, one.weights): one for one in found}
+    rows = []
+    for one in found:
+        final = chosen.get((one.run, one.seed, "model_final.pt"))
+        if one.weights == "model.pt" and final is not None:
+            rows.append([one.records.name, *(difference(one.worst(name), final.worst(name)) for name in attacks)])
+    header = ["run", *(f"worst case, {name}" for name in attacks)]
+    return markdown_table(header, rows) if rows and len(weights) > 1 else ""
+
+
+def norm_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
+    """How the gradient norm of clean inputs goes with robust Dice over the checkpoints; one line per attack."""
+    text = ""
+    for name in plan.attacks:
+        pairs = [
+            (float(one.theory["gradient_norm_1"]), record.mean_dice(WORST, record.compared_eps or 0))
+            for one in found
+            if one.theory and (record := one.attacks.get(name)) is not None
+        ]
+        value, chance = rank_correlation(pairs)
+        if not math.isnan(value):
+            text += (
+                f"Gradient norm ‖∇_x ℓ‖₁ (clean input) against worst-case Dice under {name}, over {len(pairs)} "
+                f"checkpoints: Spearman's ρ = {value:.2f} (p = {chance:.2g}).\n"
+            )
+    return text
+
+
+def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
+    """The questions with their answers, as Markdown; those without the runs that they need are left out."""
+    best = [one for one in found if one.weights == plan.weights[0]]
+    names = list(plan.attacks)
+    variants = [one for one in best if one.run == "seat" or one.run.startswith("seat-")]
+    questions: dict[str, Callable[[], str]] = {
+        "On par with FREE-5, and at what cost? (each run minus free-5)": lambda: against(best, "free-5", names),
+        "What does robustness cost in clean Dice? (each run minus clean)": lambda: against(best, "clean", names),
+        "What do SEAT's settings change? (each variant minus seat)": lambda: against(variants, "seat", names),
+        "Does choosing weights by clean Dice cost robustness? (model.pt minus model_final.pt)": lambda: (
+            choice_of_weights(found, names, plan.weights)
+        ),
+        "Does the gradient norm predict robust Dice?": lambda: norm_against_robustness(found, plan),
+    }
+    answers = {question: answer() for question, answer in questions.items()}
+    parts = [f"### {question}\n\n{answer}" for question, answer in answers.items() if answer]
+    if not parts:
+        return []
+    note = (
+        "Differences are paired over the cases that both have, with their 95 % bootstrap interval. "
+        f"On par: the interval lies within ±{PAR:g}; undecided: it reaches beyond that, on both sides of 0.\n"
+    )
+    return ["## Questions\n", note, *parts]

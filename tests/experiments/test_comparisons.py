@@ -1,0 +1,100 @@
+"""Runs are compared with their own seed's yardstick, over common cases, and words follow the interval."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seat_components.experiments import Plan, Run
+from seat_components.experiments.checkpoints import Checkpoint
+from seat_components.experiments.comparisons import against, choice_of_weights, difference, sections, verdict
+from seat_components.reporting.history import COLUMNS, History
+from seat_components.reporting.metrics import Metrics
+from seat_components.reporting.records import Description, RunRecords
+from seat_components.reporting.robustness import AttackDice, AttackedCase, Robustness
+
+CASES = [f"case{i}" for i in range(12)]
+
+
+def robustness(dice):
+    """A record whose worst-case Dice are ``dice`` by case."""
+    cases = tuple(
+        AttackedCase(case=case, attack="worst", eps_255=8.0, mean_dice=value, linf_over_budget=1.0)
+        for case, value in dice.items()
+    )
+    summary = (AttackDice("worst", 8.0, float(np.mean(list(dice.values()))), {}, float(len(dice))),)
+    empty = dict.fromkeys(
+        ("bundle", "weights_sha256", "protocol", "rule", "inputs", "data", "seed", "device", "size_rule"), ""
+    )
+    return Robustness(
+        **empty, settings={}, versions={}, summary=summary, cases=cases, by_size=(), cost={}, alarms=(),
+        alarms_checked=(),
+    )  # fmt: skip
+
+
+def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed=0, weights="model.pt", norm=1.0):
+    """A run with the same ``clean`` Dice on all cases, and ``worst`` on all or by case."""
+    dice = worst if isinstance(worst, dict) else dict.fromkeys(CASES, worst)
+    columns = {name: np.array([np.nan]) for name in COLUMNS}
+    columns.update(backpropagations=np.array([backpropagations]), seconds=np.array([seconds]))
+    history = History(np.array([1.0]), columns, {})
+    metrics = Metrics("", "", "", "", clean, {}, dict.fromkeys(CASES, clean))
+    attacked = robustness(dice)
+    records = RunRecords(Path(run), Description(run, "", run, "", "", {}), history, metrics, attacked, ())
+    return Checkpoint(run, seed, weights, history, np.nan, records, {"quick": attacked}, {"gradient_norm_1": norm})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(-0.01, 0.015, "on par"), (0.001, 0.3, "higher"), (-0.3, -0.001, "lower"), (-0.1, 0.1, "undecided")],
+)
+def test_words_follow_the_interval(low, high, words):
+    assert verdict(low, high) == words
+
+
+def test_difference_is_over_the_cases_that_both_have():
+    one = dict.fromkeys(CASES, 0.5) | {"other": 0.0}
+    two = dict.fromkeys(CASES, 0.4) | {"another": 1.0}
+    assert difference(one, two) == "+0.1000 (+0.1000 to +0.1000): higher"
+    assert difference({"a": 0.5}, {"a": 0.4}) == "+0.1000"
+    assert difference({"a": 0.5}, {"b": 0.4}) == "–"
+
+
+def test_each_run_meets_the_yardstick_of_its_own_seed():
+    found = [
+        checkpoint("free-5", 0.6, backpropagations=50, seconds=500),
+        checkpoint("free-5", 0.2, seed=1),
+        checkpoint("seat", 0.59, backpropagations=25, seconds=260),
+        checkpoint("seat", 0.7, seed=2),
+    ]
+    lines = against(found, "free-5", ["quick"]).splitlines()
+    assert len(lines) == 3
+    assert "| 50% | 52% | +0.0000" in lines[2]
+    assert "-0.0100 (-0.0100 to -0.0100): on par" in lines[2]
+    assert against(found, "pgd-5", ["quick"]) == ""
+
+
+def test_weights_of_one_run_are_compared_where_both_were_examined():
+    found = [checkpoint("seat", 0.5), checkpoint("seat", 0.6, weights="model_final.pt"), checkpoint("clean", 0.1)]
+    lines = choice_of_weights(found, ["quick"], ("model.pt", "model_final.pt")).splitlines()
+    assert len(lines) == 3
+    assert "-0.1000" in lines[2]
+
+
+def test_questions_without_their_runs_are_left_out():
+    plan = Plan("", Path(), Path(), Path(), (Run("seat"),), attacks={"quick": {}})
+    assert sections([checkpoint("seat", 0.5)], plan) == []
+    two = [checkpoint("seat", 0.5), checkpoint("seat-g-8", 0.5)]
+    text = "".join(sections(two, plan))
+    assert "each variant minus seat" in text
+    assert "free-5" not in text
+
+
+def test_gradient_norm_that_falls_as_dice_rises_is_found():
+    plan = Plan("", Path(), Path(), Path(), (), attacks={"quick": {}})
+    found = [checkpoint(f"run{i}", 0.1 * i, norm=1 / (i + 1)) for i in range(5)]
+    text = "".join(sections(found, plan))
+    assert "Spearman's ρ = -1.00" in text
+    unexamined = [replace(one, theory={}) for one in found]
+    assert sections(unexamined, plan) == []
