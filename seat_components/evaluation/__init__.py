@@ -1,6 +1,7 @@
 """Robust evaluation: one Dice rule, attack protocols, and records that survive a kill."""
 
 from seat_components.evaluation.attack_update import AttackUpdate
+from seat_components.evaluation.attacked_validation import AttackedValidation
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, ForegroundDice, dice_per_class
 from seat_components.evaluation.metrics import MetricsRecord
 from seat_components.evaluation.plain import robustness_of
@@ -11,6 +12,7 @@ __all__ = [
     "PROTOCOLS",
     "AttackSetting",
     "AttackUpdate",
+    "AttackedValidation",
     "ForegroundDice",
     "MetricsRecord",
     "Protocol",
