@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,8 @@ from urllib.request import urlopen
 import pytest
 import torch
 from bundle_runs import SMALL
+from documented_commands import block_commands, environment, run_documented, small_bundle
 
-from seat_components.bundles.render import write_bundle
 from seat_components.training import TrainingHistory
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +28,7 @@ ELSEWHERE = {
     "make run": "tests/test_demo.py::test_train_evaluate_attack_report",
     "make test": "tests/test_readme.py::test_integration_runs_lint_tests_and_the_main_job",
     "make data": "tests/test_readme.py::test_the_download_asks_monai_for_the_task",
-    "make label": "tests/label/test_label_server.py::test_a_session_with_the_shipped_weights_on_real_volumes",
+    "make label": "tests/label/test_label_fine_tuning.py::test_free_from_the_clean_weights",
     "make bundle-zips": "tests/distribution/test_archives.py::test_command",
     "make bench": "tests/benchmark/test_benchmark.py::test_writes_one_line_per_form",
     "make bundles": "tests/test_main.py::test_bundles_are_written",
@@ -45,16 +44,14 @@ ELSEWHERE = {
 
 
 def documented():
-    """All commands of README, those of its blocks first; a line of a block may go on after a backslash."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    """All commands of README, those of its blocks first."""
     text = re.sub(r"^```.*?^```", "", README, flags=re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
     spans += re.findall(r"\b(pip install '[^']*')", README)
-    found = [re.sub(r"(^|\s+)#.*", "", line).strip() for line in lines]
+    found = block_commands(README)
     found += [span for span in spans if span.split()[0] in PROGRAMS and (" " in span or span in ELSEWHERE)]
     # A command that is only mentioned, without its arguments, stands in full elsewhere.
-    return [line for line in dict.fromkeys(found) if line and not is_mention(line, found)]
+    return [line for line in dict.fromkeys(found) if not is_mention(line, found)]
 
 
 def is_mention(line, found):
@@ -99,15 +96,6 @@ def test_no_test_is_named_for_a_command_that_is_gone():
     assert [start for start, test in ELSEWHERE.items() if test not in used] == []
 
 
-def environment():
-    """Programs of this environment come first; torchrun takes a free port."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PET_MASTER_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
 def run(command, folder, data):
     """Run ``command`` in the bundle ``folder``, its names and numbers replaced; the words that it printed come back."""
     meant = {
@@ -117,35 +105,18 @@ def run(command, folder, data):
         "FILE": "models/model.pt",
         "EVAL_DIR…": "eval",
         "300": "2",
+        "NAME": "own",
+        "DIR": str(data) if "new-bundle" in command else "new",
     }
-    if "new-bundle" in command or "phantom" in command:
-        meant |= {"DIR": str(data) if "new-bundle" in command else "new", "NAME": "own"}
-    words = [meant.get(word, word) for word in shlex.split(command)]
-    if "attack.json" in command:
-        words += ["--attack_eps_255", "[8]", "--max_cases", "1", "--steps", "2"]
-    done = subprocess.run(
-        words,
-        cwd=ROOT if command.endswith(" weights") else folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}"
-    return done.stdout
+    further = ("--attack_eps_255", "[8]", "--max_cases", "1", "--steps", "2") if "attack.json" in command else ()
+    return run_documented(command, ROOT if command.endswith(" weights") else folder, meant, *further)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, task04_phantom):
     """A bundle with a small network, after README's first command in it: two of its three epochs."""
-    folder = write_bundle("Task04_Hippocampus", tmp_path_factory.mktemp("readme"))
-    for name in ("train.json", "inference.json"):
-        file = folder / "configs" / name
-        content = json.loads(file.read_text())
-        small = {**SMALL, "epochs": 3, "val_patch_size": [32, 32, 32], "patch_size": [16, 16, 16]}
-        file.write_text(json.dumps({**content, **{key: small[key] for key in small if key in content}}))
+    small = {**SMALL, "epochs": 3, "val_patch_size": [32, 32, 32], "patch_size": [16, 16, 16]}
+    folder = small_bundle(tmp_path_factory.mktemp("readme"), **small)
     run(TRAINING, folder, task04_phantom)
     return folder
 

@@ -58,10 +58,14 @@ def session(python, folder, task, cases):
         require_mask_fits(after, image, label, task, folder)
         assert reloaded(server), "the next inference must use the new weights"
 
-        # Four epochs: what MONAI Label trains becomes adversarial.
+        # Four epochs: what MONAI Label trains becomes adversarial. Shipped clean weights are fine-tuned (SEAT-FT).
+        start = "model_clean.pt" if (weights.parent / "model_clean.pt").is_file() else "model.pt"
+        served = sha256(weights)
         for other, its_label in others[:-1]:
             client.upload_label(image_id(other), its_label)
-        assert client.train(model, max_epochs=4, val_split=0.34)["status"] == "DONE"
+        assert client.train(model, max_epochs=4, val_split=0.34, model_filename=start)["status"] == "DONE"
+        assert f"Add Checkpoint Loader for Path: {weights.parent / start}" in server.log.read_text(errors="replace")
+        assert sha256(weights) != served
         rows = list(csv.DictReader((app / "model" / model / "eval" / "training_history.csv").open()))
         assert [row["g"] for row in rows] == ["1", "1", "1", "2"]
         assert [float(row["backpropagations"]) for row in rows] == [1, 2, 3, 5]
