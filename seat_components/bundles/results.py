@@ -50,6 +50,7 @@ def _attacked(robustness: dict[str, Any]) -> dict[str, Any]:
     return {
         "attacked_cases": cases,
         "protocol": robustness["protocol"],
+        "scope": robustness.get("scope", "patch"),
         "attacked": [
             {
                 **{name: row[name] for name in ("attack", "eps_255", "mean_dice")},
@@ -136,8 +137,9 @@ def performance(task: Task) -> str:
 def _attack_table(attacked: dict[str, Any]) -> list[str]:
     command = f" (`{attacked['command']}`)" if "command" in attacked else ""
     few = {row["attack"]: f" ({row['cases']} of the cases)" for row in attacked["attacked"] if "cases" in row}
+    inputs = "whole volumes" if attacked.get("scope") == "volume" else "centred patches"
     return [
-        f"Attacked, protocol `{attacked['protocol']}`, centred patches of {attacked['attacked_cases']} cases{command}:",
+        f"Attacked, protocol `{attacked['protocol']}`, {inputs} of {attacked['attacked_cases']} cases{command}:",
         "",
         "| attack | ε · 255 | mean Dice |",
         "|---|---|---|",

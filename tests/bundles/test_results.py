@@ -71,6 +71,13 @@ def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
     assert results.eval_metrics(TASK)["mean_dice_worst_quick_8_255"] == 0.4567
 
 
+@pytest.mark.parametrize(("scope", "words"), [("patch", "centred patches of 2"), ("volume", "whole volumes of 2")])
+def test_card_says_what_was_attacked(run, scope, words):
+    (run / "robustness.json").write_text(json.dumps({**ROBUSTNESS, "scope": scope}))
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
+    assert words in results.performance(TASK)
+
+
 def test_attacks_on_other_weights_are_not_put_on_the_card(run):
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
     with pytest.raises(RefusalError, match=r"other weights than the model_clean\.pt"):
