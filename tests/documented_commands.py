@@ -4,18 +4,25 @@ import json
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from seat_components.bundles.render import write_bundle
 
 
-def block_commands(text, language="bash"):
+def blocks(text, language="bash"):
+    """The code blocks of a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def block_commands(text):
     """The commands of all code blocks, without comments; a backslash joins a line with the next."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    lines = [line for block in blocks(text) for line in block.replace("\\\n", " ").splitlines()]
     commands = [" ".join(re.sub(r"(^|\s+)#.*", "", line).split()) for line in lines]
     return [command for command in commands if command]
 
@@ -40,25 +47,28 @@ def environment():
 
 
 def run_documented(command, folder, meant, *further):
-    """Run ``command`` in ``folder``; its words, or their parts before a slash, stand for what ``meant`` says.
+    """Run ``command`` in ``folder``, its words replaced by what ``meant`` says; what it printed comes back."""
+    return run_well([*(meant.get(word, word) for word in shlex.split(command)), *further], folder)
 
-    What it printed comes back; it must end well.
-    """
-    words = [replaced(word, meant) for word in shlex.split(command)]
+
+def run_block(block, folder, **variables):
+    """Run a whole block with these variables of the shell, up to the first command that fails."""
+    if (bash := shutil.which("bash")) is None:
+        pytest.skip("needs bash")
+    return run_well([bash, "-e", "-u", "-c", block], folder, **variables)
+
+
+def run_well(words, folder, **variables):
+    """What ``words`` printed, which must end well."""
     done = subprocess.run(
-        [*words, *further],
+        words,
         cwd=folder,
-        env=environment(),
+        env={**environment(), **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=600,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}"
+    assert done.returncode == 0, f"{words}\n{done.stdout[-3000:]}"
     return done.stdout
-
-
-def replaced(word, meant):
-    first, slash, rest = word.partition("/")
-    return f"{meant.get(first, first)}{slash}{rest}"
