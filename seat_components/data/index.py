@@ -39,7 +39,7 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
     """
     root = Path(dataset_dir).resolve()
     file = root / "dataset.json"
-    content = _read_json(file)
+    content = read_json_object(file)
     training: dict[str, Case] = {}
     for entry in _entries(content, "training", file):
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("image", "label"))):
@@ -90,7 +90,12 @@ def inside(entry: str, root: Path, source: Path) -> str:
     return str(path)
 
 
-def _read_json(file: Path) -> dict[str, Any]:
+def read_json_object(file: Path) -> dict[str, Any]:
+    """The content of a dataset.json.
+
+    Raises:
+        RefusalError: if it is missing, not valid JSON, or not an object.
+    """
     if not file.is_file():
         refuse(f"{file} does not exist. dataset_dir must be the folder of an MSD task, with its dataset.json.")
     try:

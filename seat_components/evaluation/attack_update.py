@@ -20,7 +20,7 @@ from seat_components.data.index import case_name
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.ensemble import Ensemble
-from seat_components.evaluation.identity import data_description, sha256, versions
+from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.slices import save_slices
@@ -51,9 +51,11 @@ class AttackUpdate:
         scope: what the engine's inputs are, ``patch`` or ``volume``; for the record.
         max_cases: attack only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
+        val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
 
     Raises:
-        RefusalError: for an unknown protocol or scope, numbers outside their range, or missing weights.
+        RefusalError: for an unknown protocol or scope, numbers outside their range, missing weights, or an invalid
+            dataset.json.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class AttackUpdate:
         scope: str = "patch",
         max_cases: int | None = None,
         dataset_dir: str | Path | None = None,
+        val_patch_size: Sequence[int] | None = None,
     ) -> None:
         chosen = protocol_of(protocol, steps, len(label_names))
         if scope not in SCOPES:
@@ -85,24 +88,31 @@ class AttackUpdate:
             "scope": scope,
             "inputs": SCOPES[scope],
             "data": data_description(dataset_dir),
+            "val_patch_size": val_patch_size,
             "versions": versions(),
             "rule": ABSENT_CLASS_RULE,
             "device": "cpu",
         }
-        self.folder = Path(output_dir)
+        self.slices = Path(output_dir) / "slices"
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
         self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
         self.places: dict[str, int] = {}
+        self.files: dict[str, str] = {}
 
-    def remaining(self, cases: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """Of the first ``max_cases`` cases of a datalist, those that the record does not hold completely."""
+    def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Of the first ``max_cases`` cases of a datalist, those that the record does not hold completely.
+
+        Results of files that have changed since are dropped. If the record holds cases that are not in the datalist,
+        as those of another fold, it is kept aside and a new one begins.
+        """
+        self.files = fingerprints(cases)
+        if self.records.drop_stale(self.files) and self.records.cases:
+            # On disk as well, as a case beyond max_cases is not run again now.
+            self.records.write(raise_alarms(self.records), examined(self.records))
+        self._put_slices_aside()
         chosen = cases[: self.max_cases]
-        self.places = {case_name(case["image"]): place for place, case in enumerate(chosen)}
-        return [
-            case
-            for case in chosen
-            if not self.ensemble.is_complete(name := case_name(case["image"]), self.places[name])
-        ]
+        self.places = {name_of(case): place for place, case in enumerate(chosen)}
+        return [case for case in chosen if not self.ensemble.is_complete(name := name_of(case), self.places[name])]
 
     def __call__(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Tensor]:
         """Attack one case (batch size 1); returns the engine's output."""
@@ -112,18 +122,28 @@ class AttackUpdate:
             raise ValueError(f"AttackUpdate takes one case at a time, but the batch has {len(image)}: use batch_size 1")
         case = case_name(_file_of(batchdata["image"]))
         place = self.places.setdefault(case, len(self.places))
+        if case in self.files:
+            self.records.files[case] = self.files[case]
         self.records.header["device"] = str(image.device)
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         clean, strongest = self.ensemble.attack(predictor, case, place, image, label, _voxel_mm3(batchdata["image"]))
         worst = min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
         radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
-        save_slices(self.folder / "slices" / f"{case}.npz", image, label, clean, worst, radius)
+        save_slices(self.slices / f"{case}.npz", image, label, clean, worst, radius)
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
         output: dict[str, Tensor] = engine.state.output
         return output
+
+    def _put_slices_aside(self) -> None:
+        """Pictures of cases that the record does not hold are another record's: the report must not show them."""
+        recorded = {row["case"] for row in self.records.cases}
+        for file in [file for file in self.slices.glob("*.npz") if file.stem not in recorded]:
+            aside = self.slices / "aside" / file.name
+            aside.parent.mkdir(exist_ok=True)
+            file.replace(aside)
 
     def report(self) -> str:
         """The summary as lines of text."""

@@ -1,18 +1,23 @@
-"""What a result is a result of: the weights' hash, and the versions it was computed with."""
+"""What a result is a result of: the weights' hash, the case's files, and the versions it was computed with."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import monai
 import numpy
 import torch
 
 import seat_components
+from seat_components.data.index import case_name, read_json_object
 from seat_components.refusals import refuse
+
+ENDS = 1 << 16
+"""Bytes of a file's beginning, and of its end, that count in a fingerprint: 64 KiB."""
 
 
 def sha256(file: str | Path) -> str:
@@ -46,9 +51,68 @@ def versions() -> dict[str, str]:
 
 
 def data_description(dataset_dir: str | Path | None) -> str:
-    """What a dataset's dataset.json says about the data; empty where there is none, or it says nothing."""
+    """What a dataset's dataset.json says about the data; empty where there is none, or it says nothing.
+
+    Raises:
+        RefusalError: if the file is not valid JSON, or not an object.
+    """
     file = None if dataset_dir is None else Path(dataset_dir) / "dataset.json"
     if file is None or not file.is_file():
         return ""
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json_object(file)
     return " ".join(str(content.get(name, "")) for name in ("name", "description")).strip()
+
+
+def name_of(case: Mapping[str, Any]) -> str:
+    """The name of a datalist's case, after its image; after the first where the image is several files."""
+    return case_name(_paths(case, "image")[0])
+
+
+def fingerprints(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The fingerprint of each case of a datalist, by name."""
+    return {name_of(case): fingerprint(case) for case in cases}
+
+
+def fingerprint(case: Mapping[str, Any]) -> str:
+    """A hash by which to see that a case's image or label is not the one that it was, wherever they lie.
+
+    It is of each file's size, first and last 64 KiB. In a ``.nii.gz`` the last bytes are a checksum of the whole
+    content (RFC 1952, section 2.3), so that no change escapes it. In an uncompressed file, one that leaves the size and
+    both ends as they were does. A folder, as of DICOM, counts with the files in it; a missing or unreadable file counts
+    as such.
+
+    Args:
+        case: ``image`` and, where there is one, ``label``: a path, or a list of paths.
+    """
+    digest = hashlib.sha256()
+    for key in ("image", "label"):
+        for path in _paths(case, key):
+            for name, file in _files(path):
+                digest.update(f"{key}/{name}:{_size_and_ends(file).hex()};".encode())
+    return digest.hexdigest()
+
+
+def _paths(case: Mapping[str, Any], key: str) -> list[Path]:
+    value = case.get(key, ())
+    return [Path(value)] if isinstance(value, str | Path) else [Path(path) for path in value]
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """The file, or those of a folder by their place in it."""
+    if not path.is_dir():
+        yield "", path
+        return
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            yield file.relative_to(path).as_posix(), file
+
+
+def _size_and_ends(file: Path) -> bytes:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(ENDS)
+            stream.seek(max(0, size - ENDS))
+            return hashlib.sha256(size.to_bytes(8, "big") + start + stream.read(ENDS)).digest()
+    except OSError:
+        return b""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from seat_components.data.index import case_name
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
-from seat_components.evaluation.identity import data_description, sha256, versions
-from seat_components.evaluation.store import read_own_record, write_csv, write_json
+from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
+from seat_components.evaluation.store import read_own_record, stale_cases, write_csv, write_json
 
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 METRICS = ("dice", "hausdorff95_mm", "surface_distance_mm")
@@ -35,9 +35,10 @@ class MetricsRecord:
         bundle: the bundle's name.
         label_names: label value → name, background first.
         dataset_dir: the dataset's folder, for what it says about itself.
+        val_patch_size: size of the sliding window; a record of another one is not gone on with.
 
     Raises:
-        RefusalError: for missing weights, or a file in the record's place that is none.
+        RefusalError: for missing weights, a file in the record's place that is none, or an invalid dataset.json.
     """
 
     def __init__(
@@ -47,19 +48,33 @@ class MetricsRecord:
         bundle: str,
         label_names: Mapping[str, str],
         dataset_dir: str | Path | None = None,
+        val_patch_size: Sequence[int] | None = None,
     ) -> None:
         self.path = Path(output_dir) / "metrics.json"
         self.labels = list(label_names.values())[1:]
-        identity = {"bundle": bundle, "weights_sha256": sha256(weights)}
+        identity = {
+            "bundle": bundle,
+            "weights_sha256": sha256(weights),
+            "data": data_description(dataset_dir),
+            "val_patch_size": val_patch_size,
+        }
         rules = f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
-        self.header = {**identity, "data": data_description(dataset_dir), "rule": rules, "versions": versions()}
+        self.header: dict[str, Any] = {**identity, "rule": rules, "versions": versions()}
         before = read_own_record(self.path, identity)
         self.cases: list[dict[str, Any]] = [] if before is None else before["cases"]
+        self.files: dict[str, str] = {}
 
-    def remaining(self, cases: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """The cases of a datalist that the record does not hold."""
+    def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The cases of a datalist that the record does not hold, or not of the files as they are now.
+
+        If the record holds others too, as those of another fold, it is kept aside and a new one begins.
+        """
+        self.files = fingerprints(cases)
+        recorded = {row["case"]: row.get("files") for row in self.cases}
+        stale = stale_cases(self.path, self.header["weights_sha256"], recorded, self.files)
+        self.cases = [row for row in self.cases if row["case"] not in stale]
         done = {row["case"] for row in self.cases}
-        return [case for case in cases if case_name(case["image"]) not in done]
+        return [case for case in cases if name_of(case) not in done]
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator."""
@@ -75,7 +90,7 @@ class MetricsRecord:
         self.write()
 
     def add(self, case: str, prediction: Tensor, label: Tensor, spacing: Sequence[float]) -> None:
-        """Add a case: class indices (1, 1, *spatial), voxel spacing in mm."""
+        """Add a case, or replace it: class indices (1, 1, *spatial), voxel spacing in mm."""
         classes = len(self.labels) + 1
         dice = dice_per_class(prediction, label, classes)[0].tolist()
         masks = [one_hot(volume, classes) for volume in (prediction, label)]
@@ -86,7 +101,8 @@ class MetricsRecord:
         values = {
             name: dict(zip(self.labels, column, strict=True)) for name, column in zip(METRICS, columns, strict=True)
         }
-        self.cases.append({"case": case, "mean_dice": sum(dice) / len(dice), **values})
+        row = {"case": case, "files": self.files.get(case), "mean_dice": sum(dice) / len(dice), **values}
+        self.cases = [*(other for other in self.cases if other["case"] != case), row]
 
     def content(self) -> dict[str, Any]:
         """The whole record."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
-from seat_components.evaluation.store import read_own_record, write_csv, write_json
+from seat_components.evaluation.store import read_own_record, stale_cases, write_csv, write_json
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data")
+IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
 
 
 class RobustnessRecords:
@@ -27,6 +27,7 @@ class RobustnessRecords:
         unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped;
             their rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
+        files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
     """
 
@@ -38,13 +39,32 @@ class RobustnessRecords:
         self.checks: list[dict[str, Any]] = []
         self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
+        self.files: dict[str, str] = {}
         self.cost: dict[str, dict[str, float]] = {}
         identity = {name: self.header.get(name) for name in IDENTITY}
         before = None if self.path is None else read_own_record(self.path, identity)
         if before is not None:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
             self.unfinished = set(before.get("unfinished", ()))
+            self.files = before.get("files", {})
             self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
+
+    def drop_stale(self, files: Mapping[str, str]) -> bool:
+        """Take out what is not of these files, case → fingerprint; whether there was any.
+
+        If the record holds other cases too, it is kept aside on disk, and nothing of it here.
+        What dropped cases have cost stays in ``cost`` as long as others remain, as it is not kept by case.
+        """
+        recorded = {row["case"]: self.files.get(row["case"]) for row in self.cases}
+        if self.path is None or not (stale := stale_cases(self.path, self.header["weights_sha256"], recorded, files)):
+            return False
+        self.cases = [row for row in self.cases if row["case"] not in stale]
+        self.checks = [row for row in self.checks if row["case"] not in stale]
+        self.unfinished -= stale
+        self.volumes = {case: volumes for case, volumes in self.volumes.items() if case not in stale}
+        self.files = {case: known for case, known in self.files.items() if case not in stale}
+        self.cost = self.cost if self.cases else {}
+        return True
 
     def has(self, case: str, attack: str, eps_255: float) -> bool:
         """Whether this result is there already."""
@@ -95,6 +115,7 @@ class RobustnessRecords:
             "size_rule": SIZE_RULE,
             "cases": [*self.cases, *worst],
             "unfinished": sorted(self.unfinished),
+            "files": self.files,
             "volumes_ml": self.volumes,
             "checks": self.checks,
             "cost": self.cost,

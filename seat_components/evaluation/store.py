@@ -29,20 +29,52 @@ def read_own_record(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     try:
         record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         before = {name: record.get(name) for name in identity}
-        aside = path.with_name(f"{path.stem}_{record['weights_sha256'][:8]}{path.suffix}")
+        weights = record["weights_sha256"][:8]
         count = len(record["cases"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         refuse(f"{path} is not a record of an evaluation ({error!r}). Move it away, or take another --output_dir.")
     if before == json.loads(json.dumps(dict(identity))):
         logger.info(f"Going on with {path}: {count} results are there already.")
         return record
+    _put_aside(path, weights, "was of other weights, data or settings")
+    return None
+
+
+def stale_cases(
+    path: Path, weights_sha256: str, recorded: Mapping[str, str | None], files: Mapping[str, str]
+) -> set[str]:
+    """The cases of a record whose results are not of the data at hand, to be taken out of it; with a warning.
+
+    Those are the cases whose files have changed, or that the record does not know the files of. All of them, where
+    some are not among the data at all, as those of another fold: the record on disk is then renamed, not lost.
+
+    Args:
+        path: the record, which need not be there yet.
+        weights_sha256: the hash of its weights.
+        recorded: each of its cases, and the fingerprint of its files.
+        files: each case at hand, and the fingerprint of its files.
+    """
+    foreign = [case for case in recorded if case not in files]
+    if foreign:
+        _put_aside(path, weights_sha256[:8], f"was of other cases, {foreign[0]} among them,")
+        return set(recorded)
+    stale = {case for case, known in recorded.items() if known != files[case]}
+    for case in sorted(stale):
+        logger.warning(f"{case}: its files are not those that {path} was made from, so its results there are dropped.")
+    return stale
+
+
+def _put_aside(path: Path, weights: str, reason: str) -> None:
+    """Rename a record, where there is one, after its weights, and say why."""
+    if not path.is_file():
+        return
+    aside = path.with_name(f"{path.stem}_{weights}{path.suffix}")
     for number in range(2, 1000):
         if not aside.exists():
             break
-        aside = path.with_name(f"{path.stem}_{record['weights_sha256'][:8]}_{number}{path.suffix}")
+        aside = path.with_name(f"{path.stem}_{weights}_{number}{path.suffix}")
     path.replace(aside)
-    logger.warning(f"{path} was of other weights or settings: kept as {aside.name}.")
-    return None
+    logger.warning(f"{path} {reason} and is kept as {aside.name}.")
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

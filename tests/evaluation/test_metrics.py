@@ -85,9 +85,10 @@ def test_surface_metrics_are_in_millimetres_and_undefined_where_a_class_is_absen
 
 def test_cases_that_the_record_holds_are_not_evaluated_again(tmp_path, weights):
     first = record(tmp_path, weights)
+    cases = [{"image": "/data/one.nii.gz"}, {"image": "/data/two.nii.gz"}]
+    assert first.remaining(cases) == cases
     first.add("one", volume((1, 0, 4)), volume((1, 0, 4)), [1.0] * 3)
     first.write()
-    cases = [{"image": "/data/one.nii.gz"}, {"image": "/data/two.nii.gz"}]
     again = record(tmp_path, weights)
     assert again.remaining(cases) == cases[1:]
     weights.write_bytes(b"other weights")
