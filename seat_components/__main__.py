@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from seat_components.refusals import RefusalError, refuse
@@ -94,9 +95,13 @@ def _experiment(options: argparse.Namespace) -> None:
     from seat_components.experiments import read_plan, run_plan, write_results
 
     plan = read_plan(options.plan, options.dataset, options.out)
+    if find_spec("matplotlib") is None:
+        refuse("the results page has figures, which need matplotlib: pip install 'seat-components[report]'")
     done = options.results_only or run_plan(plan, options.minutes)
     page = options.results or plan.out / "results.md"
-    print(write_results(plan, page, f"python -m seat_components experiment --plan {options.plan}"))
+    given = {"plan": options.plan, "dataset": options.dataset, "out": options.out, "results": options.results}
+    words = [f"--{name} {value}" for name, value in given.items() if value is not None]
+    print(write_results(plan, page, f"python -m seat_components experiment {' '.join(words)}"))
     if not done:
         print("The experiment is not finished. Give the same command again to go on.")
 

@@ -32,6 +32,7 @@ class Checkpoint:
         seed: its seed.
         weights: "model.pt" or "model_final.pt".
         history: its training.
+        is_finished: whether the training reached its last epoch.
         peak_mib: memory of the training at its peak, in MiB; NaN where it was not measured.
         records: all records, with the robustness under the plan's first attack.
         attacks: robustness by the attack's name in the plan; those done.
@@ -42,6 +43,7 @@ class Checkpoint:
     seed: int
     weights: str
     history: History
+    is_finished: bool
     peak_mib: float
     records: RunRecords
     attacks: dict[str, Robustness]
@@ -89,9 +91,11 @@ def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History)
     }
     clean = place / "evaluate" / metrics_records.FILE
     name = run if len(plan.seeds) == 1 else f"{run}, seed {seed}"
+    is_finished = mark_of(folder, "train").is_file()
+    task = json.loads((plan.bundle / "configs" / "train.json").read_text(encoding="utf-8"))["task"]
     records = RunRecords(
         folder=folder,
-        description=Description(name, "", run, plan.dataset_dir.name, "", {}),
+        description=Description(name, "", run, task, "", {}),
         history=history,
         metrics=metrics_records.read_metrics(clean) if mark_of(clean.parent).is_file() else None,
         robustness=next(iter(attacks.values()), None),
@@ -99,13 +103,12 @@ def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History)
     )
     file = place / "theory" / theory.FILE
     quantities = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return Checkpoint(
-        run, seed, weights, history, _peak_mib(folder / EpochTiming.FILE_NAME), records, attacks, quantities
-    )
+    peak = _peak_mib(folder / EpochTiming.FILE_NAME)
+    return Checkpoint(run, seed, weights, history, is_finished, peak, records, attacks, quantities)
 
 
 def _peak_mib(file: Path) -> float:
     if not file.is_file():
         return math.nan
     with file.open(encoding="utf-8") as text:
-        return max((float(row.get("peak_mib") or "nan") for row in csv.DictReader(text)), default=math.nan)
+        return max((float(row["peak_mib"]) for row in csv.DictReader(text) if row.get("peak_mib")), default=math.nan)

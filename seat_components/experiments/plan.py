@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from seat_components.refusals import refuse
 
+KINDS = {
+    str: ("a text", ("title", "bundle", "dataset_dir", "out", "remark")),
+    list: ("a list", ("seeds", "weights")),
+    dict: ("an object", ("common", "train", "evaluate", "attacks")),
+}
 WEIGHTS = ("model.pt", "model_final.pt")
 
 
@@ -77,6 +83,7 @@ def read_plan(file: Path, dataset_dir: Path | None = None, out: Path | None = No
         refuse(f"{file} cannot be read as a plan: {error}")
     if not isinstance(values, dict) or not isinstance(values.get("runs"), dict) or not values["runs"]:
         refuse(f'{file}: a plan is a JSON object with at least "bundle" and "runs": {{name: {{…}}}}')
+    _check_types(file, values)
     runs = tuple(_run(file, name, entry) for name, entry in values.pop("runs").items())
     values["bundle"] = Path(values.get("bundle", ""))
     values["dataset_dir"] = Path(dataset_dir or values.get("dataset_dir", ""))
@@ -96,6 +103,22 @@ def _run(file: Path, name: str, entry: Any) -> Run:
         refuse(f"{file}: run {name!r} must be an object, {{}} for plain SEAT training")
     _check_names(file, entry, set(Run.__dataclass_fields__) - {"name"}, f"run {name!r}")
     return Run(name=name, **{**entry, "overlays": tuple(entry.get("overlays", ()))})
+
+
+def _check_types(file: Path, values: dict[str, Any]) -> None:
+    for kind, (words, names) in KINDS.items():
+        for name in names:
+            if name in values and not isinstance(values[name], kind):
+                refuse(f"{file}: {name} is {values[name]!r}, but it must be {words}")
+    for name, overrides in values.get("attacks", {}).items():
+        if not isinstance(overrides, dict):
+            refuse(f"{file}: attack {name!r} is {overrides!r}, but it must be an object of attack.json's values")
+    # These names become folders.
+    for name in (*values["runs"], *values.get("attacks", {})):
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            refuse(f"{file}: {name!r} names a folder, and may have letters, digits, '-', '_' and '.' only")
+    for name in {"evaluate", "theory"} & set(values.get("attacks", {})):
+        refuse(f"{file}: an attack cannot be named {name!r}, as another step has that folder")
 
 
 def _check_names(file: Path, values: dict[str, Any], known: set[str], what: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 from seat_components.experiments.checkpoints import Checkpoint, checkpoints
 from seat_components.experiments.comparisons import sections
@@ -14,6 +15,8 @@ from seat_components.refusals import refuse
 from seat_components.reporting import paper
 from seat_components.reporting.robustness import WORST
 from seat_components.reporting.tables import duration
+
+PAPER_EPS = 8
 
 
 def write_results(plan: Plan, page: Path, command: str) -> Path:
@@ -39,8 +42,13 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         _costs(best),
     ]
     for name in plan.attacks:
-        parts += [f"## Robustness: {name}\n", _robustness(found, name, plan.weights)]
-    parts += [*sections(found, plan), "## Theory\n", _theory(found, plan), *_figures(best, page)]
+        parts += [f"## Robustness: {name}\n", _robustness(found, name, plan.weights), _over_seeds(best, name)]
+    parts += [
+        *sections([one for one in found if one.is_finished], plan),
+        "## Theory\n",
+        _theory(found, plan),
+        *_figures(best, page),
+    ]
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     return page
@@ -63,7 +71,7 @@ def _costs(found: Sequence[Checkpoint]) -> str:
         rows.append(
             [
                 one.records.name,
-                str(one.history.epochs),
+                str(one.history.epochs) if one.is_finished else f"{one.history.epochs}, unfinished",
                 f"{one.history.backpropagations:g}",
                 "–" if of_method is None else str(of_method),
                 duration(one.history["seconds"].tolist()),
@@ -89,12 +97,25 @@ def _robustness(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) 
             number(record.mean_dice(attack, 0 if attack == "clean" else record.compared_eps or 0)) for attack in attacks
         ]
         rows.append([which, *values, interval(list(one.worst(name).values()))])
+    for epochs in paper.CHECKPOINT_EPOCHS:
+        published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
+        if eps == PAPER_EPS and not all(map(math.isnan, published)):
+            rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
     cases = len(done[0].attacks[name].case_names)
     text = (
         f"Mean foreground Dice at ε = {eps:g}/255 on {cases} validation cases; "
         "the worst attack per case with its 95 % interval.\n"
     )
     return text + "\n" + markdown_table(["run", *attacks, "worst (95 % over cases)"], rows)
+
+
+def _over_seeds(found: Sequence[Checkpoint], name: str) -> str:
+    rows = []
+    for run in dict.fromkeys(one.run for one in found):
+        means = [fmean(one.worst(name).values()) for one in found if one.run == run and one.worst(name)]
+        if len(means) > 1:
+            rows.append([run, str(len(means)), interval(means)])
+    return markdown_table(["run", "seeds", "worst, mean of each seed (95 % over seeds)"], rows) if rows else ""
 
 
 def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
@@ -106,7 +127,7 @@ def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
     rows = [
         [
             f"{one.records.name}, {one.weights}" if several else one.records.name,
-            *(f"{one.theory[name]:.4g}" for name in names),
+            *("–" if one.theory[name] is None else f"{one.theory[name]:.4g}" for name in names),
             ", ".join(f"γ={gamma}: {value:.2f}" for gamma, value in one.theory["margin_loss"].items()),
         ]
         for one in done

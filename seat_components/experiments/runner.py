@@ -73,10 +73,12 @@ def _execute(step: Step, bundle: Path, deadline: float | None) -> bool:
     stopped = False
     process = subprocess.Popen(step.words, cwd=bundle)  # noqa: S603 - our own words
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal stopped
         stopped = True
-        process.terminate()
+        # Ctrl-C reaches the run as well, which takes a second signal as "at once, without saving".
+        if number != signal.SIGINT:
+            process.terminate()
 
     # A run that gets SIGTERM saves its state and ends; waiting for that is what makes the next start exact.
     before: dict[int, Any] = {kind: signal.signal(kind, stop) for kind in (signal.SIGINT, signal.SIGTERM)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from seat_components.bundles.command import bundle_command
 from seat_components.experiments.plan import Plan, Run
 from seat_components.refusals import refuse
-from seat_components.training.files import write_text_atomically
+from seat_components.training.files import copy_atomically, write_text_atomically
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,15 @@ class Step:
         return float(done["seconds"])
 
     def prepare(self) -> None:
-        """Make the folder, and give a continued training the checkpoint it starts from."""
+        """Make the folder, and give a continued training what it starts from."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        checkpoint = self.folder / "training_checkpoint.pt"
-        if self.start is not None and not checkpoint.exists():
-            shutil.copyfile(self.start / checkpoint.name, checkpoint)
+        if self.start is None:
+            return
+        # The best weights so far stay the best where no later epoch beats them. The checkpoint comes last, as the
+        # training takes it for complete.
+        for name in ("model.pt", "training_checkpoint.pt"):
+            if not (self.folder / name).exists():
+                copy_atomically(self.start / name, self.folder / name)
 
     def finish(self, seconds: float) -> None:
         """Mark as done.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from seat_components.training.files import write_text_atomically
 
 FILE = "theory.json"
+Convolution = (nn.Conv3d, nn.ConvTranspose3d)
 GAMMAS = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -40,7 +41,13 @@ def mean_margin(logits: Tensor, label: Tensor) -> Tensor:
     return (of_label - others).flatten(1).mean(1)
 
 
-def operator_norms(weight: Tensor, shape: Sequence[int], convolution: dict[str, Any], steps: int = 50) -> Tensor:
+def operator_norms(
+    weight: Tensor,
+    shape: Sequence[int],
+    convolution: dict[str, Any],
+    steps: int = 50,
+    operator: Callable[..., Tensor] = F.conv3d,
+) -> Tensor:
     """Squared spectral and Frobenius norms of a convolution as a linear map of inputs of ``shape``.
 
     The spectral norm is by power iteration on the convolution itself, whose kernel alone does not tell it; the
@@ -52,6 +59,7 @@ def operator_norms(weight: Tensor, shape: Sequence[int], convolution: dict[str, 
         shape: (C, *spatial).
         convolution: stride, padding, dilation and groups.
         steps: power iterations.
+        operator: ``F.conv3d``, or ``F.conv_transpose3d``.
 
     Returns:
         (2,): ‖W‖₂², ‖W‖_F².
@@ -61,33 +69,48 @@ def operator_norms(weight: Tensor, shape: Sequence[int], convolution: dict[str, 
     squared = torch.zeros((), dtype=weight.dtype, device=weight.device)
     for _ in range(steps):
         vector = (vector / vector.norm()).requires_grad_()
-        result = F.conv3d(vector, weight, **convolution)
+        result = operator(vector, weight, **convolution)
         (gradient,) = torch.autograd.grad(result.square().sum() / 2, vector)
         squared, vector = gradient.norm(), gradient
     ones = torch.ones_like(vector)
-    return torch.stack([squared.detach(), F.conv3d(ones, weight.square(), **convolution).sum()])
+    return torch.stack([squared.detach(), operator(ones, weight.square(), **convolution).sum()])
 
 
-def log_complexity(network: nn.Module, image: Tensor) -> float:
-    """log Φ, Φ = ∏‖W_i‖₂² · Σ‖W_i‖_F² / ‖W_i‖₂² over the convolutions (Eq. 3), at inputs of the image's size."""
+def log_complexity(network: nn.Module, image: Tensor) -> float | None:
+    """log Φ, Φ = ∏‖W_i‖₂² · Σ‖W_i‖_F² / ‖W_i‖₂² over the convolutions (Eq. 3), at inputs of the image's size.
+
+    None for a network whose weights are not all in 3-D convolutions, transposed ones included.
+    """
+    weighted = [
+        part
+        for part in network.modules()
+        if any(name == "weight" and value.ndim > 1 for name, value in part.named_parameters(recurse=False))
+    ]
+    if not weighted or not all(isinstance(part, Convolution) for part in weighted):
+        return None
     norms: list[Tensor] = []
     with _input_shapes(network) as shapes, torch.no_grad():
         network(image)
     for module, shape in tqdm(shapes.items(), desc="Operator norms", leave=False):
-        settings = {name: getattr(module, name) for name in ("stride", "padding", "dilation", "groups")}
-        norms.append(operator_norms(module.weight.detach(), shape, settings))
+        names = ["stride", "padding", "dilation", "groups"]
+        operator: Callable[..., Tensor] = F.conv3d
+        if isinstance(module, nn.ConvTranspose3d):
+            operator = F.conv_transpose3d
+            names.append("output_padding")
+        settings = {name: getattr(module, name) for name in names}
+        norms.append(operator_norms(module.weight.detach(), shape, settings, operator=operator))
     spectral, frobenius = torch.stack(norms).double().unbind(1)
     return float(spectral.log().sum() + (frobenius / spectral).sum().log())
 
 
 @contextmanager
-def _input_shapes(network: nn.Module) -> Iterator[dict[nn.Conv3d, tuple[int, ...]]]:
-    shapes: dict[nn.Conv3d, tuple[int, ...]] = {}
+def _input_shapes(network: nn.Module) -> Iterator[dict[nn.Conv3d | nn.ConvTranspose3d, tuple[int, ...]]]:
+    shapes: dict[nn.Conv3d | nn.ConvTranspose3d, tuple[int, ...]] = {}
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        shapes[cast("nn.Conv3d", module)] = tuple(inputs[0].shape[1:])
+        shapes[cast("nn.Conv3d | nn.ConvTranspose3d", module)] = tuple(inputs[0].shape[1:])
 
-    parts = [part for part in network.modules() if isinstance(part, nn.Conv3d)]
+    parts = [part for part in network.modules() if isinstance(part, Convolution)]
     hooks = [part.register_forward_pre_hook(note) for part in parts]
     try:
         yield shapes

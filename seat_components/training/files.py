@@ -37,6 +37,11 @@ def save_atomically(content: Any, path: Path) -> None:
     write_atomically(path, lambda stream: torch.save(content, stream))
 
 
+def copy_atomically(source: Path, path: Path) -> None:
+    """Copy a file; the copy is never seen half written."""
+    write_atomically(path, lambda stream: _write(stream, source.read_bytes()))
+
+
 def write_text_atomically(text: str, path: Path) -> None:
     """Write UTF-8 text that is never seen half written."""
     write_atomically(path, lambda stream: _write(stream, text.encode()))

@@ -42,7 +42,9 @@ def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed
     metrics = Metrics("", "", "", "", clean, {}, dict.fromkeys(CASES, clean))
     attacked = robustness(dice)
     records = RunRecords(Path(run), Description(run, "", run, "", "", {}), history, metrics, attacked, ())
-    return Checkpoint(run, seed, weights, history, np.nan, records, {"quick": attacked}, {"gradient_norm_1": norm})
+    return Checkpoint(
+        run, seed, weights, history, True, np.nan, records, {"quick": attacked}, {"gradient_norm_1": norm}
+    )
 
 
 @pytest.mark.parametrize(

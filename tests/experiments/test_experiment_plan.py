@@ -56,6 +56,11 @@ def test_a_run_starts_from_the_weights_or_the_checkpoint_of_an_earlier_one(write
     ("entries", "message"),
     [
         ({"run": {}}, "entry 'run'"),
+        ({"seeds": 3}, "seeds is 3, but it must be a list"),
+        ({"attacks": None}, "attacks is None, but it must be an object"),
+        ({"attacks": {"quick": 8}}, "attack 'quick' is 8"),
+        ({"attacks": {"evaluate": {}}}, "cannot be named 'evaluate'"),
+        ({"runs": {"../seat": {}}}, "names a folder"),
         ({"runs": {"seat": {"overlay": ["free"]}}}, "run 'seat' has an entry 'overlay'"),
         ({"runs": {"seat": {"overlays": ["fre"]}}}, "overlay 'fre'"),
         ({"runs": {"ft": {"pretrained": "clean"}, "clean": {}}}, "'clean', which must be a run that stands before"),

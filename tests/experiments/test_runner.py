@@ -1,6 +1,7 @@
 """The runner does each step once, stops where it is told to, and goes on from there."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -65,6 +66,52 @@ def test_time_that_is_over_stops_between_steps_and_inside_one(tmp_path, plan, st
     assert slow.seconds() is None
 
 
+def test_ctrl_c_at_the_terminal_reaches_the_step_once(tmp_path):
+    """Both the runner and its step get it; a step that gets a second signal ends at once, without saving."""
+    step = tmp_path / "step.py"
+    step.write_text(
+        "import pathlib, signal, time\n"
+        "signals = []\n"
+        "for number in (signal.SIGINT, signal.SIGTERM):\n"
+        "    signal.signal(number, lambda number, frame: signals.append(number))\n"
+        "pathlib.Path('ready').touch()\n"
+        "while not signals:\n"
+        "    time.sleep(0.05)\n"
+        "time.sleep(1.5)\n"
+        "pathlib.Path('signals').write_text(str(len(signals)))\n"
+    )
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from seat_components.experiments import Plan, Run, Step, run_plan, runner\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "step = Step('run/step', 'train', folder / 'a', (sys.executable, str(folder / 'step.py')))\n"
+        "runner.steps_of = lambda plan: iter([step])\n"
+        "assert not run_plan(Plan('title', folder, folder, folder / 'out', (Run('run'),)))\n"
+    )
+    process = subprocess.Popen([sys.executable, str(program)], cwd=tmp_path, start_new_session=True)
+    while not (tmp_path / "ready").is_file():
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "signals").read_text() == "1"
+
+
+def test_a_continued_training_starts_with_the_best_weights_and_the_checkpoint(tmp_path):
+    start = tmp_path / "start"
+    start.mkdir()
+    for name in ("model.pt", "training_checkpoint.pt"):
+        (start / name).write_text("of the start")
+    step = replace(script(tmp_path / "more", "more", "pass"), start=start)
+    for content in ("of the start", "of its own"):
+        step.prepare()
+        assert (tmp_path / "more" / "model.pt").read_text() == content
+        assert (tmp_path / "more" / "training_checkpoint.pt").read_text() == "of the start"
+        (tmp_path / "more" / "model.pt").write_text("of its own")
+
+
 def test_a_training_that_ends_early_is_not_done(tmp_path, plan, steps):
     steps(replace(script(tmp_path / "a", "train", "pass"), epochs=2))
     with pytest.raises(RefusalError, match="after epoch 0 of 2"):
@@ -117,6 +164,7 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     assert "| seat-3 | 3 | 5 |" in text  # 1, 2 and 2 backpropagations per batch
     assert "each run minus free-5" in text
     assert "each run minus clean" not in text
+    assert "unfinished" not in text
     assert text.count("![") == 2
     assert (tmp_path / "page_dice_by_budget.png").is_file()
     # What a stopped attack leaves behind is of fewer cases than the others': it is not compared.
@@ -125,3 +173,5 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     text = write_results(plan, tmp_path / "page.md", "the command").read_text()
     assert "Not done yet." in text
     assert "page_dice_by_budget" not in text
+    (tmp_path / "out" / "seat" / "seed0" / "train.done.json").unlink()
+    assert "| seat | 2, unfinished |" in write_results(plan, tmp_path / "page.md", "the command").read_text()

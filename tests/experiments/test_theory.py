@@ -10,10 +10,10 @@ from torch import nn
 from seat_components.experiments.theory import log_complexity, mean_margin, operator_norms, theory_of
 
 
-def matrix(weight, shape, convolution):
+def matrix(weight, shape, convolution, operator):
     """The convolution as an explicit matrix."""
     basis = torch.eye(math.prod(shape), dtype=weight.dtype).reshape(-1, *shape)
-    return F.conv3d(basis, weight, **convolution).flatten(1).T
+    return operator(basis, weight, **convolution).flatten(1).T
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,14 @@ def matrix(weight, shape, convolution):
         ((3, 2, 3, 3, 3), (2, 4, 4, 3), {"stride": (2, 2, 1), "padding": 1, "dilation": 1, "groups": 1}),
     ],
 )
-def test_norms_are_those_of_the_operators_matrix(weight, shape, convolution):
+@pytest.mark.parametrize("operator", [F.conv3d, F.conv_transpose3d])
+def test_norms_are_those_of_the_operators_matrix(weight, shape, convolution, operator):
+    if operator is F.conv_transpose3d:
+        shape = (weight[0], *shape[1:])
     torch.manual_seed(0)
     weight = torch.randn(weight, dtype=torch.float64)
-    spectral, frobenius = operator_norms(weight, shape, convolution, steps=500).sqrt().tolist()
-    dense = matrix(weight, shape, convolution)
+    spectral, frobenius = operator_norms(weight, shape, convolution, steps=500, operator=operator).sqrt().tolist()
+    dense = matrix(weight, shape, convolution, operator)
     assert spectral == pytest.approx(torch.linalg.matrix_norm(dense, 2).item(), rel=1e-4)
     assert frobenius == pytest.approx(torch.linalg.matrix_norm(dense).item(), rel=1e-12)
 
@@ -42,6 +45,14 @@ def test_complexity_of_two_convolutions_is_the_formula():
     ratios = [voxels * w.square().sum() / s for w, s in zip((one, two), squares, strict=True)]
     expected = (squares[0] * squares[1] * sum(ratios)).log().item()
     assert log_complexity(network, torch.rand(1, 1, 2, 3, 4)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_complexity_counts_every_weight_or_is_left_open():
+    image = torch.rand(1, 1, 4, 4, 4)
+    up = nn.Sequential(nn.Conv3d(1, 2, 2, stride=2), nn.ConvTranspose3d(2, 2, 2, stride=2))
+    assert log_complexity(up, image) != pytest.approx(log_complexity(up[:1], image))
+    assert log_complexity(nn.Sequential(*up, nn.Linear(4, 4)), image) is None
+    assert log_complexity(nn.Sequential(nn.InstanceNorm3d(1, affine=True)), image) is None
 
 
 def test_margin_is_the_labels_logit_above_the_best_other():
