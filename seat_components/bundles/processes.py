@@ -10,10 +10,14 @@ import torch.distributed as dist
 from seat_components.refusals import refuse
 
 
-def join_processes(distributed: bool) -> None:
+def join_processes(distributed: bool, device: torch.device | str) -> None:
     """Join the run's other processes: nccl where every process has a GPU, gloo otherwise.
 
     Does nothing in a run of one process.
+
+    Args:
+        distributed: whether the run has several processes.
+        device: this process's device.
 
     Raises:
         RefusalError: if a config asks for several processes and ``torchrun`` did not start this one, or the reverse.
@@ -24,7 +28,11 @@ def join_processes(distributed: bool) -> None:
     if started and not distributed:
         refuse("torchrun started several processes, but nothing joins them: add configs/multi_gpu_train.json.")
     if distributed and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        on_gpu = torch.device(device).type == "cuda"
+        if on_gpu:
+            # Collectives take the current GPU, which would be the first one in every process.
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if on_gpu else "gloo")
 
 
 def leave_processes() -> None:

@@ -58,10 +58,21 @@ def test_two_processes_agree_with_one(bundle, task04_phantom, tmp_path):
 
 def test_several_processes_and_one_config_must_fit(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    join_processes(distributed=False)
+    join_processes(False, "cpu")
     with pytest.raises(RefusalError, match="torchrun --nproc_per_node"):
-        join_processes(distributed=True)
+        join_processes(True, "cpu")
     monkeypatch.setenv("LOCAL_RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RefusalError, match="multi_gpu_train"):
-        join_processes(distributed=False)
+        join_processes(False, "cpu")
+
+
+@pytest.mark.parametrize(("device", "taken", "backend"), [("cuda:1", ["cuda:1"], "nccl"), ("cpu", [], "gloo")])
+def test_each_process_takes_its_own_gpu_before_it_joins(monkeypatch, device, taken, backend):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    calls = []
+    monkeypatch.setattr(torch.cuda, "set_device", calls.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", calls.append)
+    join_processes(True, device)
+    assert calls == [*taken, backend]
