@@ -10,6 +10,7 @@ from pathlib import Path
 
 from seat_components.bundles.command import bundle_command
 from seat_components.data import write_phantom
+from seat_components.evaluation.identity import data_description
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
 from seat_components.tasks import load_task
@@ -40,11 +41,12 @@ def run_demo(
         The report.
 
     Raises:
-        RefusalError: if one of the steps fails; what it printed stands above.
+        RefusalError: if ``out`` holds a run on other data, or one of the steps fails; what it printed stands above.
     """
     bundle, out = bundle.resolve(), out.resolve()
     training = {} if data is not None else PHANTOM_OVERRIDES
     dataset = data.resolve() if data is not None else _phantom(bundle, out / "phantom")
+    _check_same_data(dataset, out / "eval" / "run.json")
     common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
     print(f"Training on {dataset} for {epochs} epochs; everything is written to {out}.", flush=True)
     _run(bundle, ["train", "resume"], {**training, **common, "epochs": epochs})
@@ -58,6 +60,14 @@ def run_demo(
     report = write_report([out / "eval"])
     print(f"\nThe report is {report}")
     return report
+
+
+def _check_same_data(dataset: Path, record: Path) -> None:
+    if not record.is_file():
+        return
+    before, now = json.loads(record.read_text(encoding="utf-8")).get("data", ""), data_description(dataset)
+    if before != now:
+        refuse(f"{record.parent.parent} holds a run on other data ({before or 'not described'}): take another --out.")
 
 
 def _phantom(bundle: Path, folder: Path) -> Path:

@@ -5,6 +5,7 @@ import json
 import pytest
 from bundle_runs import UNET
 
+from seat_components.bundles import write_run_record
 from seat_components.demo import run_demo
 from seat_components.refusals import RefusalError
 
@@ -23,6 +24,13 @@ def test_train_evaluate_attack_report(bundle, tmp_path):
     for name in ("training_history.csv", "metrics.json", "robustness.json", "run.json"):
         assert (tmp_path / "eval" / name).is_file()
     assert tree(bundle) == before
+
+
+def test_a_run_on_other_data_is_not_taken_for_this_one(bundle, task04_phantom, tmp_path):
+    write_run_record(tmp_path / "eval", task04_phantom)
+    (tmp_path / "dataset.json").write_text('{"name": "Hippocampus", "description": "real scans"}')
+    with pytest.raises(RefusalError, match="holds a run on other data"):
+        run_demo(bundle, tmp_path, data=tmp_path)
 
 
 @pytest.mark.slow

@@ -108,7 +108,8 @@ class TrainingCheckpoint:
         self.stop.start()
         if self._finished:
             logger.warning(f"{self.path} is that of a finished run: nothing is left to train. More epochs go on.")
-            engine.terminate(skip_completed=True)
+            # COMPLETED follows all the same: a run killed after its last checkpoint has not written its final weights.
+            engine.terminate()
         if self._loaded is None:
             return
         if engine.scaler is not None and self._loaded["scaler"] is not None:

@@ -113,6 +113,16 @@ def test_a_finished_run_is_left_alone_and_an_extended_one_keeps_its_milestones(b
     assert rates == pytest.approx([0.01, 0.01, 0.001, 0.0001, 0.0001, 0.0001])
 
 
+@pytest.mark.slow
+def test_a_run_killed_after_its_last_checkpoint_gets_its_final_weights(bundle, task04_phantom, tmp_path):
+    options = overrides(task04_phantom, tmp_path, epochs=1)
+    workflow(bundle, ["train"], **options).run()
+    before = {name: (tmp_path / name).read_bytes() for name in ("model.pt", "model_final.pt")}
+    (tmp_path / "model_final.pt").unlink()
+    workflow(bundle, ["train", "resume"], **options).run()
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
 def test_resume_without_a_checkpoint_starts_afresh_and_says_so(bundle, task04_phantom, tmp_path, capfd):
     workflow(bundle, ["train", "resume"], **overrides(task04_phantom, tmp_path))
     assert "to resume from: this run starts afresh" in capfd.readouterr().out
