@@ -100,3 +100,21 @@ def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     with pytest.raises(RefusalError, match=r"robustness\.json is not a record"):
         RobustnessRecords(tmp_path, HEADER, LABELS)
     assert path.read_text() == "[1, 2"
+
+
+def test_a_case_of_other_files_leaves_nothing_behind_and_the_rest_stays(tmp_path):
+    """Stopped within the changed case: what is left is the record of the other one."""
+    made, alone = (records(tmp_path / name, rows=ROWS[start:]) for name, start in (("both", 0), ("alone", 4)))
+    for record, names in ((made, ("one", "two")), (alone, ("two",))):
+        for name in names:
+            record.volumes[name] = dict.fromkeys(LABELS, 1.0)
+            record.checks.append({"check": "zero gradients", "case": name, "value": 0.0})
+            record.files[name] = name
+    made.unfinished.add("one")
+    made.add_cost("pgd-ce", 1, 1, 0.5)
+    assert not made.drop_stale({"one": "one", "two": "two", "three": "three"})
+    assert made.drop_stale({"one": "changed", "two": "two"})
+    assert made.content() == {**alone.content(), "cost": made.cost}
+    assert made.cost
+    assert made.drop_stale({"one": "changed", "two": "changed"})
+    assert (made.cases, made.cost) == ([], {}), "nothing is left, and it has cost nothing"
