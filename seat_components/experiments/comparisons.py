@@ -95,7 +95,8 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     """The questions with their answers, as Markdown; those without the runs that they need are left out."""
     best = [one for one in found if one.weights == plan.weights[0]]
     names = list(plan.attacks)
-    variants = [one for one in best if one.run == "seat" or one.run.startswith("seat-")]
+    other_starts = {run.name for run in plan.runs if run.pretrained or run.continues}
+    variants = [one for one in best if one.run.split("-")[0] == "seat" and one.run not in other_starts]
     questions: dict[str, Callable[[], str]] = {
         "On par with FREE-5, and at what cost? (each run minus free-5)": lambda: against(best, "free-5", names),
         "What does robustness cost in clean Dice? (each run minus clean)": lambda: against(best, "clean", names),

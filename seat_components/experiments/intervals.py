@@ -39,8 +39,18 @@ def paired_difference(
 
 
 def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Spearman's correlation and its p-value; NaN for fewer than three pairs, or where one side is constant."""
+    """Spearman's correlation and its p-value, by permutation: of few pairs, even a perfect order says little.
+
+    NaN for fewer than three pairs, or where one side is constant.
+    """
     if len(pairs) < 3 or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
         return float("nan"), float("nan")
-    result = stats.spearmanr(*zip(*pairs, strict=True))
+    one, other = (stats.rankdata(side) for side in zip(*pairs, strict=True))
+    result = stats.permutation_test(
+        (one,),
+        lambda order: np.corrcoef(order, other)[0, 1],
+        permutation_type="pairings",
+        n_resamples=DRAWS,
+        rng=np.random.default_rng(0),
+    )
     return float(result.statistic), float(result.pvalue)

@@ -99,7 +99,8 @@ def _robustness(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) 
         rows.append([which, *values, interval(list(one.worst(name).values()))])
     for epochs in paper.CHECKPOINT_EPOCHS:
         published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
-        if eps == PAPER_EPS and not all(map(math.isnan, published)):
+        comparable = done[0].attacks[name].protocol == "paper" and eps == PAPER_EPS
+        if comparable and not all(map(math.isnan, published)):
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
     cases = len(done[0].attacks[name].case_names)
     text = (

@@ -91,6 +91,8 @@ def test_questions_without_their_runs_are_left_out():
     text = "".join(sections(two, plan))
     assert "each variant minus seat" in text
     assert "free-5" not in text
+    longer = replace(plan, runs=(Run("seat"), Run("seat-g-8", continues="seat")))
+    assert sections(two, longer) == []
 
 
 def test_gradient_norm_that_falls_as_dice_rises_is_found():

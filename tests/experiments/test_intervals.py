@@ -44,6 +44,9 @@ def test_only_shared_cases_are_paired():
 
 
 def test_correlation_is_of_ranks_and_absent_without_variation():
-    assert rank_correlation([(1, 1), (2, 8), (3, 27), (4, 64)])[0] == pytest.approx(1)
+    value, chance = rank_correlation([(1, 1), (2, 8), (3, 27), (4, 64)])
+    assert value == pytest.approx(1)
+    # Of the 24 orders two are as extreme, up and down.
+    assert chance == pytest.approx(2 / 24)
     assert math.isnan(rank_correlation([(1, 1), (2, 2)])[0])
     assert math.isnan(rank_correlation([(1, 1), (1, 2), (1, 3)])[0])
