@@ -13,6 +13,7 @@ from seat_components.weights import init_weights, is_untrained
 
 # What a served bundle needs; what its other runs wrote, it does not.
 _PARTS = ("LICENSE", "configs", "docs")
+_OVERRIDDEN = ("train.json", "inference.json")
 UNTRAINED = "UNTRAINED (random weights). "
 
 
@@ -23,7 +24,7 @@ def make_app(
     init: bool = False,
     overrides: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Write the app into ``folder``. Bundles that are there already, perhaps trained since, stay as they are.
+    """Write the app into ``folder``. Weights that are there already, perhaps trained since, stay as they are.
 
     MONAI Label's training overwrites models/model.pt, so copies are served. Untrained weights are named as such in
     the description that MONAI Label shows.
@@ -48,11 +49,13 @@ def make_app(
         if not (target / "models" / "model.pt").is_file():
             try:
                 _copy(bundle, target, init)
-                _override(target, overrides or {})
+                _check_overrides(target, overrides or {})
             except BaseException:
                 # Half a copy would be taken for a whole one the next time.
                 shutil.rmtree(target, ignore_errors=True)
                 raise
+        _override(target, overrides or {})
+        _describe(target)
     return [bundle.name for bundle in bundles]
 
 
@@ -73,22 +76,29 @@ def _copy(bundle: Path, target: Path, init: bool) -> None:
         shutil.copytree(bundle / "models", target / "models", ignore=shutil.ignore_patterns("training_checkpoint*"))
     else:
         init_weights(target)
-    if is_untrained(target / "models" / "model.pt"):
-        _edit(target / "configs" / "metadata.json", lambda meta: {"description": UNTRAINED + meta["description"]})
+
+
+def _describe(bundle: Path) -> None:
+    """Say in the description that the weights are untrained, as long as they are."""
+    file = bundle / "configs" / "metadata.json"
+    text = json.loads(file.read_text("utf-8"))["description"].removeprefix(UNTRAINED)
+    _edit(file, {"description": UNTRAINED + text if is_untrained(bundle / "models" / "model.pt") else text})
+
+
+def _check_overrides(bundle: Path, overrides: Mapping[str, Any]) -> None:
+    known = {key for name in _OVERRIDDEN for key in json.loads((bundle / "configs" / name).read_text("utf-8"))}
+    if unknown := sorted(overrides.keys() - known):
+        refuse(f"{', '.join(unknown)}: no such id in {' or '.join(_OVERRIDDEN)} of {bundle.name}.")
 
 
 def _override(bundle: Path, overrides: Mapping[str, Any]) -> None:
-    used: set[str] = set()
-    for name in ("train.json", "inference.json"):
+    _check_overrides(bundle, overrides)
+    for name in _OVERRIDDEN:
         known = json.loads((bundle / "configs" / name).read_text("utf-8"))
-        values = {key: value for key, value in overrides.items() if key in known}
-        used |= values.keys()
-        _edit(bundle / "configs" / name, lambda _, values=values: values)
-    if unknown := sorted(overrides.keys() - used):
-        refuse(f"{', '.join(unknown)}: no such id in train.json or inference.json of {bundle.name}.")
+        _edit(bundle / "configs" / name, {key: value for key, value in overrides.items() if key in known})
 
 
-def _edit(file: Path, change: Any) -> None:
+def _edit(file: Path, values: Mapping[str, Any]) -> None:
     content = json.loads(file.read_text("utf-8"))
-    content.update(change(content))
+    content.update(values)
     file.write_text(json.dumps(content, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")

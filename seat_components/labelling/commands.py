@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.labelling.app import make_app
-from seat_components.labelling.environment import is_complete, make_environment, python_of, sample_app
+from seat_components.labelling.environment import check_platform, is_complete, make_environment, python_of, sample_app
 from seat_components.labelling.server import LabelServer
 from seat_components.refusals import refuse
 from seat_components.weights import is_untrained
@@ -45,6 +45,7 @@ def serve(
     Raises:
         RefusalError: if the environment, a bundle or the folder of images is missing, or the server does not start.
     """
+    check_platform()
     if not is_complete(environment.resolve()):
         refuse(f"{environment} is no finished environment of MONAI Label. Make it first: make label-env")
     if not studies.is_dir():

@@ -52,9 +52,15 @@ sys.meta_path.insert(0, DeclareOperators())
 _STAMP = ".complete"
 
 
+def check_platform() -> None:
+    """Refuse Windows, which has neither the links nor the process groups that this needs."""
+    if sys.platform == "win32":
+        refuse("MONAI Label is served from Linux and macOS only; viewers on Windows can use a server there.")
+
+
 def python_of(folder: Path) -> Path:
     """The interpreter of the environment in ``folder``."""
-    return folder / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    return folder / "bin" / "python"
 
 
 def is_complete(folder: Path) -> bool:
@@ -74,6 +80,7 @@ def make_environment(folder: Path) -> Path:
     Raises:
         RefusalError: if a step fails; the message holds the last lines that it printed.
     """
+    check_platform()
     if is_complete(folder):
         return python_of(folder)
     venv.create(folder, with_pip=True, clear=True)

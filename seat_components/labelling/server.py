@@ -36,7 +36,7 @@ class LabelServer:
         start_seconds: how long the start may take.
 
     Raises:
-        RefusalError: if the server does not start; with the last lines of its output.
+        RefusalError: if the port is in use, or the server does not start; with the last lines of its output.
     """
 
     def __init__(
@@ -70,6 +70,10 @@ class LabelServer:
 
     def __enter__(self) -> LabelServer:
         """Start the server, and return when it answers."""
+        with socket.socket() as probe:
+            # Whoever answers there would be taken for the server.
+            if probe.connect_ex((HOST, self.port)) == 0:
+                refuse(f"port {self.port} is in use, perhaps by another MONAI Label: end that, or take another --port")
         environment = {
             **os.environ,
             # A scoring run at every start and upload would take the machine away from its user.
@@ -101,9 +105,13 @@ class LabelServer:
         self.stop()
 
     def wait(self) -> None:
-        """Return when the server ends."""
-        if self.process is not None:
-            self.process.wait()
+        """Return when the server ends.
+
+        Raises:
+            RefusalError: if it ended with an error; with the last lines of its output.
+        """
+        if self.process is not None and (status := self.process.wait()) != 0:
+            self._refuse(f"ended with status {status}")
 
     def stop(self, seconds: float = 10) -> None:
         """End the server and every process that it started: they are one group."""

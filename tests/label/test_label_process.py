@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 from seat_components.labelling.app import make_app
 from seat_components.labelling.client import LabelClient
 from seat_components.labelling.commands import serve
+from seat_components.labelling.environment import make_environment
 from seat_components.labelling.server import LabelServer
 from seat_components.refusals import RefusalError
 
@@ -97,6 +99,30 @@ def test_a_server_that_does_not_start_is_refused_with_its_words(tmp_path):
         pass
 
 
+def test_a_port_that_is_taken_is_refused(python, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(RefusalError, match=f"port {port} is in use"),
+            LabelServer(python, tmp_path, tmp_path, ["a"], port),
+        ):
+            pass
+
+
+def test_a_server_that_ends_with_an_error_later_is_told(python, tmp_path):
+    with LabelServer(python, tmp_path, tmp_path, ["a"]) as server:
+        # The shell that was started has become the interpreter, which is the group's first process.
+        os.kill(server.process.pid, signal.SIGKILL)
+        with pytest.raises(RefusalError, match="ended with status"):
+            server.wait()
+
+
+def test_windows_is_refused_in_words(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(RefusalError, match="Linux and macOS only"):
+        make_environment(tmp_path)
+
+
 def test_a_server_that_does_not_answer_is_ended(tmp_path):
     silent = tmp_path / "python"
     silent.write_text("#!/bin/sh\nexec sleep 600\n")
@@ -122,6 +148,13 @@ def test_app_holds_copies_and_keeps_what_they_learned(tmp_path, bundle):
     assert '"description": "UNTRAINED' in (copy / "configs" / "metadata.json").read_text()
     (copy / "models" / "model.pt").write_bytes(b"learned")
     make_app(sample, app, [bundle])
+    assert (copy / "models" / "model.pt").read_bytes() == b"learned"
+    assert "UNTRAINED" not in (copy / "configs" / "metadata.json").read_text()
+    # Settings reach copies that are there already, too, and a misspelt one is refused and costs nothing.
+    make_app(sample, app, [bundle], overrides={"batch_size": 4})
+    assert '"batch_size": 4' in (copy / "configs" / "train.json").read_text()
+    with pytest.raises(RefusalError, match="batch_sizes: no such id"):
+        make_app(sample, app, [bundle], overrides={"batch_sizes": 4})
     assert (copy / "models" / "model.pt").read_bytes() == b"learned"
     assert not list((bundle / "models").glob("*.pt"))
 
