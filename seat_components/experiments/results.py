@@ -40,6 +40,7 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         *([f"{plan.remark}\n"] if plan.remark else []),
         "## Cost and clean accuracy\n",
         _costs(best),
+        _missing(plan, found),
     ]
     for name in plan.attacks:
         parts += [f"## Robustness: {name}\n", _robustness(found, name, plan.weights), _over_seeds(best, name)]
@@ -80,6 +81,11 @@ def _costs(found: Sequence[Checkpoint]) -> str:
             ]
         )
     return markdown_table(header, rows)
+
+
+def _missing(plan: Plan, found: Sequence[Checkpoint]) -> str:
+    missing = [run.name for run in plan.runs if run.name not in {one.run for one in found}]
+    return f"Runs of the plan that are not there yet: {', '.join(missing)}.\n" if missing else ""
 
 
 def _robustness(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) -> str:
