@@ -36,7 +36,7 @@ class LabelServer:
         start_seconds: how long the start may take.
 
     Raises:
-        RefusalError: if the port is in use, or the server does not start; with the last lines of its output.
+        RefusalError: if the port is none or in use, or the server does not start; with the last lines of its output.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class LabelServer:
         start_seconds: float = 180,
     ) -> None:
         self.port = free_port() if port is None else port
+        if not 0 < self.port < 2**16:
+            refuse(f"port is {port}, but a port is a number from 1 to {2**16 - 1}")
         self.log = log or app / "server.log"
         self.start_seconds = start_seconds
         self.command = [

@@ -109,6 +109,12 @@ def test_a_port_that_is_taken_is_refused(python, tmp_path):
             pass
 
 
+@pytest.mark.parametrize("port", [-1, 0, 99999])
+def test_what_is_no_port_is_refused(python, tmp_path, port):
+    with pytest.raises(RefusalError, match=f"port is {port}"):
+        LabelServer(python, tmp_path, tmp_path, ["a"], port)
+
+
 def test_a_server_that_ends_with_an_error_later_is_told(python, tmp_path):
     with LabelServer(python, tmp_path, tmp_path, ["a"]) as server:
         # The shell that was started has become the interpreter, which is the group's first process.
@@ -119,8 +125,11 @@ def test_a_server_that_ends_with_an_error_later_is_told(python, tmp_path):
 
 def test_windows_is_refused_in_words(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr("venv.create", lambda *_, **__: pytest.fail("it began to make an environment"))
     with pytest.raises(RefusalError, match="Linux and macOS only"):
         make_environment(tmp_path)
+    with pytest.raises(RefusalError, match="Linux and macOS only"):
+        serve(tmp_path, ["Task04_Hippocampus"], tmp_path, tmp_path, tmp_path, 8000)
 
 
 def test_a_server_that_does_not_answer_is_ended(tmp_path):
