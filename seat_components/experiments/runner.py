@@ -32,18 +32,23 @@ def run_plan(plan: Plan, minutes: float | None = None) -> bool:
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     steps = list(steps_of(plan))
     seconds = {step.name: step.seconds() for step in steps}
-    for number, step in enumerate(steps, 1):
-        if seconds[step.name] is not None:
-            continue
-        if deadline is not None and time.monotonic() >= deadline:
-            return False
-        print(f"[{number}/{len(steps)}] {step.name}: {remaining(steps, seconds)}", flush=True)
-        start = time.monotonic()
-        if not _execute(step, plan.bundle, deadline):
-            print(f"Stopped in {step.name}. Give the same command again to go on.", flush=True)
-            return False
-        seconds[step.name] = time.monotonic() - start
-        step.finish(time.monotonic() - start)
+    with _Stop() as stop:
+        for number, step in enumerate(steps, 1):
+            if seconds[step.name] is not None:
+                continue
+            if deadline is not None and time.monotonic() >= deadline:
+                return False
+            print(f"[{number}/{len(steps)}] {step.name}: {remaining(steps, seconds)}", flush=True)
+            start = time.monotonic()
+            step.prepare()
+            status = stop.run(step.words, plan.bundle, deadline)
+            if status is None:
+                print(f"Stopped in {step.name}. Give the same command again to go on.", flush=True)
+                return False
+            if status != 0:
+                refuse(f"{step.name} ended with status {status}; the reason stands above")
+            seconds[step.name] = time.monotonic() - start
+            step.finish(time.monotonic() - start)
     return True
 
 
@@ -67,34 +72,42 @@ def remaining(steps: Sequence[Step], seconds: dict[str, float | None]) -> str:
     return f"{text}, {guess if len(known) == len(left) else 'at least ' + guess}"
 
 
-def _execute(step: Step, bundle: Path, deadline: float | None) -> bool:
-    """Run the step's command; False if it was stopped before its end."""
-    step.prepare()
-    stopped = False
-    process = subprocess.Popen(step.words, cwd=bundle)  # noqa: S603 - our own words
+class _Stop:
+    """Ctrl-C and SIGTERM, from the first step to the last: the running step saves what it has, and no other goes on."""
 
-    def stop(number: int, _frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        # Ctrl-C reaches the run as well, which takes a second signal as "at once, without saving".
-        if number != signal.SIGINT:
-            process.terminate()
+    def __init__(self) -> None:
+        self.asked = False
+        self._process: subprocess.Popen[bytes] | None = None
 
-    # A run that gets SIGTERM saves its state and ends; waiting for that is what makes the next start exact.
-    before: dict[int, Any] = {kind: signal.signal(kind, stop) for kind in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        while process.poll() is None:
-            if deadline is not None and time.monotonic() >= deadline and not stopped:
-                stop(signal.SIGTERM, None)
-            try:
-                process.wait(timeout=0.5)
-            except subprocess.TimeoutExpired:
-                continue
-    finally:
-        for kind, handler in before.items():
+    def __enter__(self) -> _Stop:
+        self._before: dict[int, Any] = {
+            kind: signal.signal(kind, self._on_signal) for kind in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for kind, handler in self._before.items():
             signal.signal(kind, handler)
-    if stopped:
-        return False
-    if process.returncode != 0:
-        refuse(f"{step.name} ended with status {process.returncode}; the reason stands above")
-    return True
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        # Ctrl-C reaches the step as well, which takes a second signal as "at once, without saving".
+        if number != signal.SIGINT and self._process is not None:
+            self._process.terminate()
+
+    def run(self, words: Sequence[str], folder: Path, deadline: float | None) -> int | None:
+        """The status the command in ``folder`` ended with; None if it was stopped."""
+        with subprocess.Popen(words, cwd=folder) as process:  # noqa: S603 - our own words
+            self._process = process
+            if self.asked:  # by a signal that came while there was no process yet to end
+                process.terminate()
+            # A run that gets SIGTERM saves its state and ends; waiting for that is what makes the next start exact.
+            while process.poll() is None:
+                if deadline is not None and time.monotonic() >= deadline and not self.asked:
+                    self._on_signal(signal.SIGTERM, None)
+                try:
+                    process.wait(timeout=0.5)
+                except subprocess.TimeoutExpired:
+                    continue
+        self._process = None
+        return None if self.asked else process.returncode

@@ -67,6 +67,38 @@ def test_time_that_is_over_stops_between_steps_and_inside_one(tmp_path, plan, st
     assert slow.seconds() is None
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_steps_stops_the_next(tmp_path, plan, steps, monkeypatch, number):
+    first, second = script(tmp_path / "a", "first", "pass"), script(tmp_path / "b", "second", "pass")
+    steps(first, second)
+    finish = Step.finish
+    monkeypatch.setattr(Step, "finish", lambda step, seconds: (finish(step, seconds), os.kill(os.getpid(), number)))
+    before = signal.getsignal(number)
+    assert not run_plan(plan)
+    assert signal.getsignal(number) is before
+    assert first.seconds() is not None
+    assert second.seconds() is None
+    monkeypatch.undo()
+    steps(first, second)
+    assert run_plan(plan)
+
+
+def test_a_signal_while_a_step_is_being_started_ends_it(tmp_path, plan, steps, monkeypatch):
+    slow = script(tmp_path / "a", "slow", "import time; time.sleep(60)")
+    steps(slow)
+    popen = subprocess.Popen
+
+    def start(*arguments, **options):
+        process = popen(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    began = time.monotonic()
+    assert not run_plan(plan)
+    assert time.monotonic() - began < 20
+
+
 def test_ctrl_c_at_the_terminal_reaches_the_step_once(tmp_path):
     """Both the runner and its step get it; a step that gets a second signal ends at once, without saving."""
     step = tmp_path / "step.py"
