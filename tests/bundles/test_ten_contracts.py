@@ -92,6 +92,7 @@ def test_network_takes_and_gives_what_the_metadata_say(task):
         meta_file=str(folder / "configs" / "metadata.json"),
         config_file=files(folder, ["inference"])[0],
         device="cpu",
+        bundle_root=str(folder),
     )
 
 
@@ -130,6 +131,7 @@ def test_network_exports_to_torchscript(task, tmp_path):
         ckpt_file=str(tmp_path / "weights.pt"),
         meta_file=str(folder / "configs" / "metadata.json"),
         config_file=files(folder, ["inference"])[0],
+        bundle_root=str(folder),
     )
     # Norms over the two voxels that such a small patch leaves on the last level magnify rounding: hence float64.
     sizes = [max(4 * math.prod(stage[axis] for stage in task.strides), 8) for axis in range(3)]
