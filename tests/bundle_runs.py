@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from monai.bundle import ConfigWorkflow
+from monai.networks.nets import UNet
 
 from seat_components.refusals import RefusalError
 
@@ -22,6 +24,18 @@ UNET = {
     "norm": "instance",
 }
 SMALL = {"network_def": UNET, "num_workers": 0, "batch_size": 3, "epochs": 4, "update_every": 1, "val_interval": 2}
+
+
+def unet(network_def=UNET, **changes):
+    """The network of such a definition, untrained, the same each time."""
+    torch.manual_seed(0)
+    return UNet(**{name: value for name, value in {**network_def, **changes}.items() if name != "_target_"})
+
+
+def save_unet(file, network_def=UNET, **changes):
+    """Save its weights; gives ``file``."""
+    torch.save(unet(network_def, **changes).state_dict(), file)
+    return file
 
 
 def files(bundle, configs):

@@ -7,8 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from bundle_runs import SMALL, UNET, refusal, workflow
-from monai.networks.nets import UNet
+from bundle_runs import SMALL, UNET, refusal, save_unet, workflow
 from nibabel.openers import ImageOpener
 
 from seat_components.bundles.render import write_bundle
@@ -136,10 +135,7 @@ def test_bad_data_is_named_before_training(prostate_bundle, data, tmp_path, faul
 
 @pytest.fixture
 def weights(tmp_path):
-    file = tmp_path / "weights.pt"
-    network = UNet(**{key: value for key, value in NETWORK.items() if key != "_target_"})
-    torch.save(network.state_dict(), file)
-    return str(file)
+    return str(save_unet(tmp_path / "weights.pt", NETWORK))
 
 
 @pytest.mark.parametrize("overlay", ["evaluate", "attack", "inference"])

@@ -8,8 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from bundle_runs import UNET, workflow
-from monai.networks.nets import UNet
+from bundle_runs import UNET, save_unet, workflow
 
 from seat_components.data import write_phantom
 from seat_components.tasks import fold_cases, load_task
@@ -97,10 +96,8 @@ def test_a_training_step_with_the_bundles_network(folder, cache, tmp_path):
 
 
 def test_whole_volume_inference_in_the_scans_own_grid(folder, scan, tmp_path):
-    torch.manual_seed(0)
-    network = UNet(**{key: value for key, value in NETWORK.items() if key != "_target_"})
-    torch.save(network.state_dict(), tmp_path / "weights.pt")
-    folders = {"dataset_dir": str(folder), "output_dir": str(tmp_path), "weights": str(tmp_path / "weights.pt")}
+    weights = save_unet(tmp_path / "weights.pt", NETWORK)
+    folders = {"dataset_dir": str(folder), "output_dir": str(tmp_path), "weights": str(weights)}
     workflow(BUNDLE, ["inference"], network_def=NETWORK, **folders).run()
     name = sorted((folder / "imagesTs").iterdir())[1].name
     mask, image = nib.load(tmp_path / name), nib.load(scan / "image.nii.gz")

@@ -6,9 +6,7 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
-from bundle_runs import SMALL, UNET, refusal, run, workflow
-from monai.networks.nets import UNet
+from bundle_runs import SMALL, refusal, run, save_unet, workflow
 
 from seat_components.training import TrainingHistory
 
@@ -186,7 +184,7 @@ def test_bad_data_is_named_before_training(bundle, data, tmp_path, fault):
 @pytest.mark.parametrize("overlay", ["evaluate", "attack"])
 def test_bad_validation_data_is_named_before_evaluation(bundle, data, tmp_path, overlay):
     file = bad_validation_label(data)
-    weights = save_weights(tmp_path / "weights.pt")
+    weights = save_unet(tmp_path / "weights.pt")
     message = refusal(start, bundle, ["train", overlay], data, tmp_path / "run", weights=str(weights))
     assert str(file) in message
     assert "has label value(s) 7" in message
@@ -202,25 +200,18 @@ def test_a_bad_value_is_named_before_training(bundle, task04_phantom, tmp_path, 
 
 @pytest.mark.parametrize("eps_255", [-2, [2, -4], 0, [], 256, "abc", [2, "x"]])
 def test_a_bad_attack_budget_is_named(bundle, task04_phantom, tmp_path, eps_255):
-    weights = save_weights(tmp_path / "weights.pt")
+    weights = save_unet(tmp_path / "weights.pt")
     changed = {"weights": str(weights), "attack_eps_255": eps_255}
     message = refusal(start, bundle, ["train", "attack"], task04_phantom, tmp_path, **changed)
     assert f"attack_eps_255 is {eps_255!r}" in message
 
 
 def test_an_unknown_protocol_is_named_with_the_known_ones(bundle, task04_phantom, tmp_path):
-    weights = save_weights(tmp_path / "weights.pt")
+    weights = save_unet(tmp_path / "weights.pt")
     changed = {"weights": str(weights), "protocol": "fierce"}
     message = refusal(start, bundle, ["train", "attack"], task04_phantom, tmp_path, **changed)
     assert "'fierce' is not" in message
     assert "paper" in message
-
-
-def save_weights(file, **changes):
-    """Weights of the small network, or of one that differs from it."""
-    arguments = {key: value for key, value in {**UNET, **changes}.items() if key != "_target_"}
-    torch.save(UNet(**arguments).state_dict(), file)
-    return file
 
 
 @pytest.mark.parametrize("overlay", WEIGHTS)
@@ -234,7 +225,7 @@ def test_missing_weights_are_named(bundle, task04_phantom, tmp_path, overlay):
 @pytest.mark.parametrize("overlay", WEIGHTS)
 def test_weights_of_another_task_are_refused(bundle, task04_phantom, tmp_path, overlay):
     (tmp_path / "weights").mkdir()
-    file = save_weights(tmp_path / "weights" / "four_classes.pt", out_channels=4)
+    file = save_unet(tmp_path / "weights" / "four_classes.pt", out_channels=4)
     changed = {WEIGHTS[overlay]: str(file)}
     message = refusal(start, bundle, configs(overlay), task04_phantom, tmp_path / "run", **changed)
     assert str(file) in message
@@ -286,7 +277,7 @@ def test_on_the_command_line_the_refusal_is_the_last_line(bundle, data, tmp_path
     settings = options(data, tmp_path / "run", **changed)
     if names == ["inference"]:
         settings = {key: settings[key] for key in ("dataset_dir", "output_dir", "network_def")}
-        settings["weights"] = save_weights(tmp_path / "weights.pt")
+        settings["weights"] = save_unet(tmp_path / "weights.pt")
     result = run(bundle, names, **settings)
     assert result.returncode != 0
     lines = result.stdout.rstrip().splitlines()

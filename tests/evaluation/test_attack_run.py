@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bundle_runs import SMALL, UNET, refusal, workflow
+from bundle_runs import SMALL, refusal, save_unet, workflow
 from ignite.engine import Events
-from monai.networks.nets import UNet
 
 from seat_components.evaluation import AttackSetting, Protocol
 from seat_components.evaluation.protocols import PROTOCOLS, Check
@@ -26,14 +25,11 @@ CASES = ["hippocampus_004", "hippocampus_011"]
 def options(task04_phantom, tmp_path, monkeypatch):
     """A run of few steps on an untrained network."""
     monkeypatch.setitem(PROTOCOLS, "quick", PROTOCOL)
-    torch.manual_seed(0)
-    weights = tmp_path / "model.pt"
-    torch.save(UNet(**{name: value for name, value in UNET.items() if name != "_target_"}).state_dict(), weights)
     return {
         **SMALL,
         "dataset_dir": str(task04_phantom),
         "output_dir": str(tmp_path / "eval"),
-        "weights": str(weights),
+        "weights": str(save_unet(tmp_path / "model.pt")),
         "attack_eps_255": [4, 8],
         "seed": 3,
     }

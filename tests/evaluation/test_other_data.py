@@ -7,9 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
-from bundle_runs import SMALL, UNET, workflow
-from monai.networks.nets import UNet
+from bundle_runs import SMALL, save_unet, workflow
 
 from seat_components.data import write_phantom
 from seat_components.evaluation import AttackSetting, Protocol
@@ -26,15 +24,12 @@ BOTH = pytest.mark.parametrize("config", list(RECORDS))
 def options(task04_phantom, tmp_path, monkeypatch):
     """A run of few steps on an untrained network, and a phantom that may be changed."""
     monkeypatch.setitem(PROTOCOLS, "quick", PROTOCOL)
-    torch.manual_seed(0)
-    weights = tmp_path / "model.pt"
-    torch.save(UNet(**{name: value for name, value in UNET.items() if name != "_target_"}).state_dict(), weights)
     shutil.copytree(task04_phantom, tmp_path / "data")
     return {
         **SMALL,
         "dataset_dir": str(tmp_path / "data"),
         "output_dir": str(tmp_path / "eval"),
-        "weights": str(weights),
+        "weights": str(save_unet(tmp_path / "model.pt")),
         "seed": 3,
     }
 

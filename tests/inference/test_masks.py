@@ -4,8 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from bundle_runs import UNET
-from monai.networks.nets import UNet
+from bundle_runs import UNET, unet
 from scan_files import Geometry, above_mean, infer, noise, save_nifti
 from threshold_network import network_def
 
@@ -40,9 +39,7 @@ def unet_masks(bundle, tmp_path_factory):
     scans, masks = tmp_path_factory.mktemp("scans"), tmp_path_factory.mktemp("unet") / "masks"
     for seed, (name, (geometry, shape, codes, units)) in enumerate(GEOMETRIES.items()):
         save_nifti(noise(shape, seed), geometry.affine, scans / f"{name}.nii.gz", *codes, units)
-    torch.manual_seed(0)
-    network = UNet(**{key: value for key, value in UNET.items() if key != "_target_"})
-    infer(bundle, scans, masks, (UNET, network.state_dict()))
+    infer(bundle, scans, masks, (UNET, unet().state_dict()))
     return scans, masks
 
 
