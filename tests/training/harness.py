@@ -36,7 +36,7 @@ def batches(sizes=(4, 4, 4, 3), channels=1, seed=1):
 
 def trainer(net, update, data, epochs=1, schedule=None, **options):
     engine = SupervisedTrainer(
-        device=torch.device("cpu"),
+        device=options.pop("device", torch.device("cpu")),
         max_epochs=epochs,
         train_data_loader=data,
         network=net,
