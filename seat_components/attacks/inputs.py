@@ -34,8 +34,8 @@ def check_image(image: Tensor, bounds: tuple[float, float] | None) -> None:
         )
 
 
-def check_label(label: Tensor, image: Tensor) -> None:
-    """Check a label (B, 1, *spatial) against its image (B, C, *spatial).
+def check_label(label: Tensor, image: Tensor) -> int:
+    """Check a label (B, 1, *spatial) against its image (B, C, *spatial); returns its highest class number.
 
     Raises:
         ValueError: if its shape does not fit, its type is not an integer one, or a value is negative.
@@ -47,8 +47,10 @@ def check_label(label: Tensor, image: Tensor) -> None:
         )
     if label.is_floating_point() or label.is_complex():
         raise ValueError(f"label is {label.dtype}, but it holds class numbers: pass label.long()")
-    if int(label.min()) < 0:
-        raise ValueError(f"label holds {int(label.min())}, but class numbers start at 0")
+    lowest, highest = (int(extreme) for extreme in torch.aminmax(label))
+    if lowest < 0:
+        raise ValueError(f"label holds {lowest}, but class numbers start at 0")
+    return highest
 
 
 def check_logits(logits: object, image: Tensor, highest_label: int) -> None:

@@ -123,6 +123,6 @@ def under_attack(
         image, label = plain(image), plain(label)
         check_counts(steps, restarts)
         check_image(image, bounds)
-        check_label(label, image)
+        highest_label = check_label(label, image)
         budget = IntensityBudget.of(image, eps, bounds)
-        yield Victim(predictor, image, label.long(), budget, int(label.max()))
+        yield Victim(predictor, image, label.long(), budget, highest_label)
