@@ -27,6 +27,7 @@ class Step:
         words: the command.
         epochs: of a training, what its history must reach.
         start: of a continued training, the folder whose checkpoint it starts from.
+        homes: the experiment's folder and the dataset's, which may move, to another machine too.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Step:
     words: tuple[str, ...]
     epochs: int | None = None
     start: Path | None = None
+    homes: tuple[Path, ...] = ()
 
     @property
     def mark(self) -> Path:
@@ -43,8 +45,11 @@ class Step:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the command."""
-        return hashlib.sha256(json.dumps(self.words[1:]).encode()).hexdigest()[:16]
+        """Changes with the command, but not with where the experiment and its data lie."""
+        text = json.dumps(self.words[1:], ensure_ascii=False)
+        for number, home in enumerate(self.homes):
+            text = text.replace(str(home), f"<home {number}>")
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def seconds(self) -> float | None:
         """How long it took; None while it is not done.
@@ -125,7 +130,8 @@ def _training(plan: Plan, run: Run, seed: int) -> Step:
     # With resume.json a training that was stopped goes on, and one that never began begins.
     words = bundle_command(["train", *overlays, "resume"], overrides)
     start = None if run.continues is None else run_folder(plan, run.continues, seed)
-    return Step(f"{run.name}/seed{seed}/train", "train", folder, tuple(words), int(overrides.get("epochs", 300)), start)
+    epochs = int(overrides.get("epochs", 300))
+    return Step(f"{run.name}/seed{seed}/train", "train", folder, tuple(words), epochs, start, _homes(plan))
 
 
 def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Step]:
@@ -137,7 +143,7 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
     def step(name: str, kind: str, configs: list[str], overrides: dict[str, Any]) -> Step:
         target = folder / name
         words = bundle_command(configs, {**shared, **overrides, **_places(plan, target)})
-        return Step(f"{place}/{name}", kind, target, tuple(words))
+        return Step(f"{place}/{name}", kind, target, tuple(words), homes=_homes(plan))
 
     yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
     for name, overrides in plan.attacks.items():
@@ -147,7 +153,11 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
     dataset = str(plan.dataset_dir.resolve())
     options = ("--dataset", dataset, "--cases", str(limit), "--overrides", json.dumps(plan.common))
     interpreter = bundle_command([], {})[0]
-    yield Step(f"{place}/theory", "theory", folder / "theory", (interpreter, *program, *options))
+    yield Step(f"{place}/theory", "theory", folder / "theory", (interpreter, *program, *options), homes=_homes(plan))
+
+
+def _homes(plan: Plan) -> tuple[Path, ...]:
+    return plan.out.resolve(), plan.dataset_dir.resolve()
 
 
 def _places(plan: Plan, folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A plan in gives its runs out, and what cannot be done is refused before anything runs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_a_run_starts_from_the_weights_or_the_checkpoint_of_an_earlier_one(write
     assert "configs/finetune.json" in words[words.index("--config_file") + 1]
     assert steps["more/seed0/train"].start == steps["clean/seed0/train"].folder
     assert steps["ft/seed0/train"].start is None
+
+
+def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, task04_phantom, tmp_path):
+    file = write(attacks={"quick": {}})
+    data = tmp_path / "data" / "Task04_Hippocampus"
+    shutil.copytree(task04_phantom, data)
+    here = [step.fingerprint for step in steps_of(read_plan(file))]
+    assert len(set(here)) == len(here)
+    moved = read_plan(file, dataset_dir=data, out=tmp_path / "elsewhere")
+    assert [step.fingerprint for step in steps_of(moved)] == here
+    changed = steps_of(read_plan(write(attacks={"quick": {"steps": 3}})))
+    assert [ours == other.fingerprint for ours, other in zip(here, changed, strict=True)] == [True, True, False, True]
 
 
 @pytest.mark.parametrize(
