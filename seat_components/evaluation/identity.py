@@ -17,7 +17,7 @@ from seat_components.data.index import case_name, read_json_object
 from seat_components.refusals import refuse
 
 ENDS = 1 << 16
-"""Bytes of a file's beginning, and of its end, that count in a fingerprint: 64 KiB."""
+"""Bytes of a compressed file's beginning, and of its end, that count in a fingerprint: 64 KiB."""
 
 
 def sha256(file: str | Path) -> str:
@@ -32,8 +32,12 @@ def sha256(file: str | Path) -> str:
             f"There are no weights at {path}; not every bundle ships any. Train first: configs/train.json writes "
             "models/model.pt. Or name a file with --weights FILE."
         )
+    return _hash(path)
+
+
+def _hash(file: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with file.open("rb") as stream:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
@@ -76,10 +80,9 @@ def fingerprints(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def fingerprint(case: Mapping[str, Any]) -> str:
     """A hash by which to see that a case's image or label is not the one that it was, wherever they lie.
 
-    It is of each file's size, first and last 64 KiB. In a ``.nii.gz`` the last bytes are a checksum of the whole
-    content (RFC 1952, section 2.3), so that no change escapes it. In an uncompressed file, one that leaves the size and
-    both ends as they were does. A folder, as of DICOM, counts with the files in it; a missing or unreadable file counts
-    as such.
+    Of a ``.gz`` file it takes the size, the first and the last 64 KiB: the last bytes are a checksum of the whole
+    content (RFC 1952, section 2.3), so that no change escapes it. Any other file counts with all of its bytes, a
+    folder, as of DICOM, with the files in it, and a missing or unreadable file as such.
 
     Args:
         case: ``image`` and, where there is one, ``label``: a path, or a list of paths.
@@ -88,7 +91,7 @@ def fingerprint(case: Mapping[str, Any]) -> str:
     for key in ("image", "label"):
         for path in _paths(case, key):
             for name, file in _files(path):
-                digest.update(f"{key}/{name}:{_size_and_ends(file).hex()};".encode())
+                digest.update(f"{key}/{name}:{_content(file)};".encode())
     return digest.hexdigest()
 
 
@@ -107,12 +110,14 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
             yield file.relative_to(path).as_posix(), file
 
 
-def _size_and_ends(file: Path) -> bytes:
+def _content(file: Path) -> str:
     try:
+        if file.suffix.lower() != ".gz":
+            return _hash(file)
         size = file.stat().st_size
         with file.open("rb") as stream:
             start = stream.read(ENDS)
             stream.seek(max(0, size - ENDS))
-            return hashlib.sha256(size.to_bytes(8, "big") + start + stream.read(ENDS)).digest()
+            return hashlib.sha256(size.to_bytes(8, "big") + start + stream.read(ENDS)).hexdigest()
     except OSError:
-        return b""
+        return ""

@@ -39,8 +39,8 @@ def test_it_is_the_same_for_a_copy_elsewhere(case, tmp_path):
     assert fingerprints([moved]) == {"image": before}
 
 
-@pytest.mark.parametrize("place", [0, ENDS - 1, -ENDS, -1])
-def test_both_ends_and_the_size_of_any_file_count(tmp_path, place):
+@pytest.mark.parametrize("place", [0, ENDS - 1, 2 * ENDS, -ENDS, -1])
+def test_every_byte_and_the_size_of_an_uncompressed_file_count(tmp_path, place):
     content = bytearray(4 * ENDS)
     seen = []
     for change in (lambda: None, lambda: content.__setitem__(place, 1), lambda: content.insert(2 * ENDS, 0)):
