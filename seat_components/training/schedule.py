@@ -57,17 +57,18 @@ class FixedSchedule:
 class SelfAdaptiveSchedule(FixedSchedule):
     """SEAT's number of backpropagations per batch, g (Algorithm 2 of the paper).
 
-    Training starts clean (g = 1). At the end of epoch q one adversarial iteration is added (g = 2); from epoch 2q
+    Training starts clean (g = 1). At the end of epoch q one adversarial iteration is added (g = g_min); from epoch 2q
     on, every q epochs, the epoch's mean gradient norm K̃ is compared with the threshold φ·K̃ of the last check:
     above it g rises by one, at φ·K̃ ≤ threshold g falls by one, and the threshold is renewed.
 
     The paper's listing exchanges max and min in lines 7 and 9 (g would jump to its limits); this follows the
-    paper's text: g is raised or lowered by one unless it has reached its maximum or its minimum, 2.
+    paper's text: g is raised or lowered by one unless it has reached its maximum or its minimum.
 
     Args:
         update_every: q, epochs between two checks.
         relax: φ ≥ 1, the relaxation of the threshold.
-        g_max: the largest number of backpropagations per batch, at least 2.
+        g_max: the largest number of backpropagations per batch.
+        g_min: the smallest after the clean start, 2 to ``g_max``; the paper's is 2.
         update_threshold: renew the threshold at every check ("always"), or only where g changed ("on_change");
             line 10 of the listing can be read both ways.
 
@@ -86,6 +87,7 @@ class SelfAdaptiveSchedule(FixedSchedule):
         relax: float = 1.1,
         g_max: int = 5,
         update_threshold: Literal["always", "on_change"] = "always",
+        g_min: int = 2,
     ) -> None:
         super().__init__(replays=1)
         if update_every != int(update_every) or update_every < 1:
@@ -94,11 +96,14 @@ class SelfAdaptiveSchedule(FixedSchedule):
             refuse(f"relax (φ) is {relax}, but a threshold below the norm itself would always be passed: ≥ 1")
         if g_max != int(g_max) or g_max < 2:
             refuse(f"g_max is {g_max}, but adversarial training needs a whole number, 2 or more")
+        if g_min != int(g_min) or not 2 <= g_min <= g_max:
+            refuse(f"g_min is {g_min}, but after the clean start it is a whole number from 2 to g_max, here {g_max}")
         if update_threshold not in ("always", "on_change"):
             refuse(f"update_threshold is {update_threshold!r}, but it must be 'always' or 'on_change'")
         self.update_every = int(update_every)
         self.relax = float(relax)
         self.g_max = int(g_max)
+        self.g_min = int(g_min)
         self.update_threshold = update_threshold
         self.threshold: float | None = None
 
@@ -111,7 +116,7 @@ class SelfAdaptiveSchedule(FixedSchedule):
             g for the next epoch.
         """
         if epoch == self.update_every:
-            self.g = 2
+            self.g = self.g_min
         elif epoch > self.update_every and epoch % self.update_every == 0 and math.isfinite(gradient_norm):
             self._check(gradient_norm)
         return self.g
@@ -125,7 +130,7 @@ class SelfAdaptiveSchedule(FixedSchedule):
         if gradient_norm > self.threshold:
             self.g = min(self.g + 1, self.g_max)
         elif relaxed <= self.threshold:
-            self.g = max(self.g - 1, 2)
+            self.g = max(self.g - 1, self.g_min)
         if self.update_threshold == "always" or self.g != before:
             self.threshold = relaxed
 

@@ -51,10 +51,11 @@ def test_a_constant_norm_costs_the_published_floor():
     assert sum([FixedSchedule(5).update(epoch, 1.0) for epoch in range(300)]) == 1500
 
 
-def test_g_never_leaves_its_range_and_moves_by_one():
-    schedule = SelfAdaptiveSchedule(g_max=4, update_every=1)
+@pytest.mark.parametrize("g_min", [2, 3, 4])
+def test_g_never_leaves_its_range_and_moves_by_one(g_min):
+    schedule = SelfAdaptiveSchedule(g_max=4, update_every=1, g_min=g_min)
     g = [schedule.update(epoch, math.exp(3 * math.sin(epoch))) for epoch in range(1, 200)]
-    assert set(g[1:]) <= {2, 3, 4}
+    assert set(g) == set(range(g_min, 5))
     assert all(abs(after - before) <= 1 for before, after in pairwise(g))
 
 
@@ -82,7 +83,10 @@ def test_restored_state_goes_on_as_if_never_stopped():
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"update_every": 0}, {"relax": 0.9}, {"relax": math.nan}, {"g_max": 1}, {"update_threshold": "never"}],
+    [
+        *({"update_every": 0}, {"relax": 0.9}, {"relax": math.nan}, {"g_max": 1}, {"update_threshold": "never"}),
+        *({"g_min": 1}, {"g_min": 6}, {"g_min": 2.5}, {"g_min": 4, "g_max": 3}),
+    ],
 )
 def test_senseless_arguments_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
