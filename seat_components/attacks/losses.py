@@ -85,9 +85,11 @@ def balanced_masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     Source: Croce, Singh & Hein, ECCV 2024 (SEA), Mask-CE-Balanced.
     """
     voxels, classes = _masked_cross_entropy(logits, label).flatten(1), label.flatten(1)
-    empty = voxels.new_zeros(len(voxels), logits.shape[1])
-    sizes = empty.scatter_add(1, classes, torch.ones_like(voxels))
-    return (empty.scatter_add(1, classes, voxels) / sizes.clamp_min(1)).sum(dim=1) / (sizes > 0).sum(dim=1)
+    # Class by class: adding up voxel by voxel, as scatter_add does, stops counting at 2²⁴ in float32.
+    masks = [classes == number for number in range(logits.shape[1])]
+    sizes = torch.stack([mask.sum(dim=1) for mask in masks], dim=1)
+    sums = torch.stack([torch.where(mask, voxels, 0).sum(dim=1) for mask in masks], dim=1)
+    return (sums / sizes.clamp_min(1)).sum(dim=1) / (sizes > 0).sum(dim=1)
 
 
 def jensen_shannon(logits: Tensor, label: Tensor) -> Tensor:

@@ -76,8 +76,8 @@ def free_batch(form: nn.Module, batch: Batch) -> None:
         loss_function=DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=False),
         iteration_update=update,
         amp=batch.amp,
+        amp_kwargs={"dtype": torch.bfloat16},
     )
-    update.attach(trainer)
     FixedSchedule(REPLAYS).attach(trainer)
     trainer.run()
 

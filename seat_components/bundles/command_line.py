@@ -15,12 +15,18 @@ def option_names(arguments: list[str]) -> list[str]:
 
 
 def option_values(arguments: list[str], name: str) -> list[str]:
-    """The value of ``--name value`` or ``--name=value``: one path, or a list of them in Python's or JSON's notation."""
+    """The value of ``--name value`` or ``--name=value``: one path, or a list of them in Python's or JSON's notation.
+
+    As for Fire, which reads MONAI's command line, ``-`` in an option's name is ``_``.
+    """
     for index, argument in enumerate(arguments):
-        if argument == f"--{name}" and index + 1 < len(arguments):
+        option, equals, value = argument.partition("=")
+        if option.replace("-", "_") != f"__{name}":
+            continue
+        if equals:
+            return _as_list(value)
+        if index + 1 < len(arguments):
             return _as_list(arguments[index + 1])
-        if argument.startswith(f"--{name}="):
-            return _as_list(argument.split("=", 1)[1])
     return []
 
 

@@ -32,6 +32,9 @@ def join_processes(distributed: bool, device: torch.device | str) -> None:
         if on_gpu:
             # Collectives take the current GPU, which would be the first one in every process.
             torch.cuda.set_device(device)
+        if "SLURM_JOB_ID" in os.environ:
+            # Inside a SLURM job Ignite asks SLURM which of a machine's processes this is; torchrun knows better.
+            os.environ["SLURM_LOCALID"] = os.environ["LOCAL_RANK"]
         dist.init_process_group("nccl" if on_gpu else "gloo")
 
 

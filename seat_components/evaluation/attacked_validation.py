@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seat_components.attacks import ATTACKS
 from seat_components.evaluation.attack_update import InferringNetwork
+from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
 
 
@@ -48,10 +49,12 @@ class AttackedValidation:
         """Attack and predict one batch; returns the engine's output, the attacked image in place of the image."""
         batch = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
         image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
-        predictor = InferringNetwork(engine.network, engine.inferer)
+        # Past DistributedDataParallel, whose forward passes exchange buffers: processes attack at their own pace.
+        network = unwrap(engine.network)
+        predictor = InferringNetwork(network, engine.inferer)
         generator = torch.Generator(image.device).manual_seed(self.seed * 2**20 + engine.state.iteration)
         attacked = ATTACKS[self.attack](predictor, image, label, eps=self.eps, steps=self.steps, generator=generator)
-        with eval_mode(engine.network):
+        with eval_mode(network):
             logits = predictor(attacked)
         engine.state.output = {Keys.IMAGE: attacked, Keys.LABEL: label, Keys.PRED: logits}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)

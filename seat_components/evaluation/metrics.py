@@ -85,7 +85,7 @@ class MetricsRecord:
             prediction, label = output["pred"], output["label"]
             case = case_name(prediction.meta["filename_or_obj"])
             spacing = affine_to_spacing(prediction.affine, r=prediction.ndim - 1).tolist()
-            plain = [torch.as_tensor(volume)[None].long().cpu() for volume in (prediction, label)]
+            plain = [torch.as_tensor(volume)[None].cpu().long() for volume in (prediction, label)]
             self.add(case, plain[0], plain[1], spacing)
         self.write()
 

@@ -161,28 +161,30 @@ class _DepthwiseWeight(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
         (volume,) = ctx.saved_tensors
-        return None, _depthwise_weight_gradient(channels_last(volume), channels_last(grad), ctx.stride), None
+        # A shifted stack of slices of one sample is a view, which saves a CPU a copy; a GPU wants few, large calls.
+        samples = 1 if volume.device.type == "cpu" else len(volume)
+        return None, _depthwise_weight_gradient(channels_last(volume), channels_last(grad), ctx.stride, samples), None
 
 
-def _depthwise_weight_gradient(volume: Tensor, grad: Tensor, stride: tuple[int, int, int]) -> Tensor:
+def _depthwise_weight_gradient(volume: Tensor, grad: Tensor, stride: tuple[int, int, int], samples: int) -> Tensor:
     """Weight gradient (C, 1, 3, 3, 3): for each depth of the kernel, a 2-D one over slices shifted in depth.
 
-    Samples are taken one by one: a shifted stack of slices of one sample is a view, that of a batch a copy.
+    It is taken for so many ``samples`` at once.
     """
     channels, depth, step = volume.shape[1], volume.shape[2], stride[0]
     result = volume.new_zeros((3, channels, 1, 3, 3), dtype=torch.promote_types(grad.dtype, torch.float32))
     kernel = volume.new_empty((channels, 1, 3, 3))
-    for slices, slice_grads in zip(volume.transpose(1, 2), grad.transpose(1, 2), strict=True):
+    for part_volume, part_grad in zip(volume.split(samples), grad.split(samples), strict=True):
         for offset in range(3):
             # Slice o of the result reads slice o·step + offset − 1, where there is one.
             first = 1 if offset == 0 else 0
-            last = min(slice_grads.shape[0], (depth - offset) // step + 1)
+            last = min(grad.shape[2], (depth - offset) // step + 1)
             if first >= last:
                 continue
             start = first * step + offset - 1
             _, part, _ = torch.ops.aten.convolution_backward(
-                slice_grads[first:last],
-                slices[start : start + (last - first - 1) * step + 1 : step],
+                _slices(part_grad[:, :, first:last]),
+                _slices(part_volume[:, :, start : start + (last - first - 1) * step + 1 : step]),
                 kernel,
                 None,
                 stride[1:],
@@ -195,6 +197,11 @@ def _depthwise_weight_gradient(volume: Tensor, grad: Tensor, stride: tuple[int, 
             )
             result[offset] += part
     return result.permute(1, 2, 0, 3, 4).to(volume.dtype)
+
+
+def _slices(volume: Tensor) -> Tensor:
+    """A channels-last volume (B, C, D, H, W) as a channels-last stack of slices (B·D, C, H, W)."""
+    return volume.permute(0, 2, 3, 4, 1).flatten(0, 1).permute(0, 3, 1, 2)
 
 
 class _InstanceNorm(Function):

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor, nn
 
+from seat_components.networks.parallel import unwrap
 from seat_components.networks.rog import LATTICE, ROG
 from seat_components.refusals import refuse
 
@@ -61,7 +62,7 @@ def load_pretrained(network: Network, file: str | Path) -> Network:
         RefusalError: if the file is missing, cannot be read, holds no state dict, or does not fit the network
             exactly; the message lists what does not fit.
     """
-    bare = network.module if hasattr(network, "module") and isinstance(network.module, nn.Module) else network
+    bare = unwrap(network)
     weights = _without_prefix(_read_state_dict(Path(file)), "module.")
     if isinstance(bare, ROG) and any(name.startswith("ROG.") for name in weights):
         weights = {_our_name(name): value for name, value in weights.items()}

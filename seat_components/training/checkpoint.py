@@ -12,6 +12,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
+from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.files import save_atomically
 from seat_components.training.interruption import StopRequest
@@ -63,7 +64,13 @@ class TrainingCheckpoint:
         self._finished = False
 
     def attach(self, engine: Engine) -> None:
-        """Load the checkpoint, if this run resumes, and attach to the trainer."""
+        """Load the checkpoint, if this run resumes, and attach to the trainer.
+
+        Raises:
+            RefusalError: if the checkpoint cannot be read, does not fit, or is not there for all processes.
+        """
+        if self.resume:
+            self._refuse_missing_elsewhere()
         if self.resume and self.path.is_file():
             self._load(engine)
         elif self.resume:
@@ -76,6 +83,17 @@ class TrainingCheckpoint:
         for event in (Events.COMPLETED, Events.TERMINATE):
             engine.add_event_handler(event, self.stop.end)
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._on_error)
+
+    def _refuse_missing_elsewhere(self) -> None:
+        """Processes that would start from different weights are refused before they train."""
+        if idist.get_world_size() == 1:
+            return
+        holders = idist.all_reduce(int(self.path.is_file()))
+        if 0 < holders < idist.get_world_size():
+            refuse(
+                f"{self.path} is there for {holders} of {idist.get_world_size()} processes only. Each machine must see "
+                "the same ckpt_dir: take a shared folder, or copy the checkpoint to every machine."
+            )
 
     def _load(self, engine: Engine) -> None:
         try:
@@ -112,7 +130,8 @@ class TrainingCheckpoint:
             engine.terminate()
         if self._loaded is None:
             return
-        if engine.scaler is not None and self._loaded["scaler"] is not None:
+        # A scaler that was switched off, as on a CPU, has an empty state.
+        if engine.scaler is not None and self._loaded["scaler"]:
             engine.scaler.load_state_dict(self._loaded["scaler"])
         set_random_state(self._loaded["random"])
         self._loaded = None
@@ -154,12 +173,6 @@ class TrainingCheckpoint:
         }
         if idist.get_rank() == 0:
             save_atomically(content, self.path)
-
-
-def unwrap(network: nn.Module) -> nn.Module:
-    """The network inside DistributedDataParallel, or the network itself."""
-    inner = getattr(network, "module", network)
-    return inner if isinstance(inner, nn.Module) else network
 
 
 def random_state() -> dict[str, Any]:

@@ -151,11 +151,17 @@ def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple
         kept.setdefault(tensor.untyped_storage()._cdata, tensor)
         return tensor
 
-    image = torch.empty((1, *patch_shape), device="meta", requires_grad=True)
+    # Two samples, as batch norm in training mode refuses one, and halves of what they take.
+    image = torch.empty((2, *patch_shape), device="meta", requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         logits = twin.train()(image)
-    sizes = [tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own]
-    return sum(sizes), max(sizes, default=0), logits.numel() * logits.element_size()
+    if not isinstance(logits, Tensor):
+        refuse(
+            f"{type(network).__name__} returns a {type(logits).__name__} in training mode, not one tensor of logits: "
+            "switch its deep supervision or further outputs off, or take another network."
+        )
+    sizes = [tensor.untyped_storage().nbytes() // 2 for address, tensor in kept.items() if address not in own]
+    return sum(sizes), max(sizes, default=0), logits.numel() * logits.element_size() // 2
 
 
 def available_bytes(device: torch.device) -> int:

@@ -10,6 +10,7 @@ from monai.engines import SupervisedTrainer
 from torch import Tensor
 
 from seat_components.budget import IntensityBudget
+from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend
 from seat_components.training.update import TrainingUpdate, gradient_of
@@ -52,6 +53,21 @@ class PerturbedUpdate(TrainingUpdate):
         """δ uniform in [−ε_b, ε_b]."""
         unit = torch.rand(image.shape, generator=self.generator, dtype=image.dtype)
         return (2 * unit.to(image.device) - 1) * budget.radius
+
+    @staticmethod
+    def replays(engine: SupervisedTrainer) -> int:
+        """The backpropagations of each batch, as the schedule says.
+
+        Raises:
+            RefusalError: if no schedule is attached to the trainer.
+        """
+        replays: int | None = getattr(engine.state, "replays", None)
+        if replays is None:
+            refuse(
+                "nothing says how many backpropagations a batch gets: attach FixedSchedule(replays) or "
+                "SelfAdaptiveSchedule() to the trainer, for example among its train_handlers"
+            )
+        return replays
 
     def state_dict(self) -> dict[str, Any]:
         """Adds the random generators of all processes."""
@@ -98,7 +114,7 @@ class FreeUpdate(PerturbedUpdate):
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
         """Replay the batch g times."""
-        replays: int = engine.state.replays
+        replays = self.replays(engine)
         if replays == 1:
             self.backpropagate(engine, image, label)
             self.step(engine)
@@ -132,7 +148,7 @@ class PGDUpdate(PerturbedUpdate):
         """Attack, then one training step on the attacked batch."""
         budget = IntensityBudget.of(image, self.eps)
         noise = self.uniform(image, budget)
-        for _ in range(engine.state.replays - 1):
+        for _ in range(self.replays(engine) - 1):
             gradient = self._attack_gradient(engine, budget.apply(image, noise), label)
             ascend(noise, gradient, self.step_ratio * budget.radius, budget.radius)
         self.backpropagate(engine, budget.apply(image, noise), label)
@@ -140,7 +156,7 @@ class PGDUpdate(PerturbedUpdate):
 
     def _attack_gradient(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> Tensor:
         """∇_x L, leaving the weights' gradients alone (and out of what processes exchange)."""
-        network = getattr(engine.network, "module", engine.network)
+        network = unwrap(engine.network)
         gradients = []
         for image_part, label_part in zip(image.chunk(self.pieces), label.chunk(self.pieces), strict=True):
             inputs = image_part.detach().requires_grad_()

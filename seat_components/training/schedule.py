@@ -26,7 +26,7 @@ class FixedSchedule:
     threshold: float | None = None
 
     def __init__(self, replays: int) -> None:
-        if replays != int(replays) or replays < 1:
+        if not isinstance(replays, int) or replays < 1:
             refuse(f"replays is {replays}, but a batch needs a whole number of backpropagations, 1 or more")
         self.g = int(replays)
 
@@ -43,7 +43,8 @@ class FixedSchedule:
         engine.state.replays = self.g
 
     def _end_of_epoch(self, engine: Engine) -> None:
-        self.update(engine.state.epoch, engine.state.gradient_norm)
+        # An update of another package measures no norm.
+        self.update(engine.state.epoch, getattr(engine.state, "gradient_norm", math.nan))
         self._publish(engine)
 
     def state_dict(self) -> dict[str, Any]:

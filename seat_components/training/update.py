@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from ignite.engine import Events
 from monai.data import MetaTensor
 from monai.engines import SupervisedTrainer
 from monai.engines.utils import IterationEvents
@@ -22,9 +21,9 @@ from seat_components.training.statistics import EpochStatistics
 class TrainingUpdate(ABC):
     """Base of the ``iteration_update`` callables of ``SupervisedTrainer``.
 
-    A method says in ``train_batch`` which inputs the network sees and how often; this class does the rest. It must
-    also be attached to the trainer, so that each epoch ends with ``engine.state.train_loss``, ``gradient_norm`` (K̃)
-    and ``backpropagations`` (per batch, counted where backward() is called).
+    A method says in ``train_batch`` which inputs the network sees and how often; this class does the rest. With the
+    last batch of each epoch it publishes ``engine.state.train_loss``, ``gradient_norm`` (K̃) and ``backpropagations``
+    (per batch, counted where backward() is called), for the handlers of the epoch's end.
 
     Args:
         pieces: the number of parts that each batch is split into, to save memory; the optimiser's step, and what
@@ -52,6 +51,8 @@ class TrainingUpdate(ABC):
         engine.state.output = {Keys.IMAGE: image, Keys.LABEL: label}
         self.train_batch(engine, image, label)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
+        if engine.state.epoch_length and engine.state.iteration % engine.state.epoch_length == 0:
+            self._end_epoch(engine)
         output: dict[str, Tensor] = engine.state.output
         return output
 
@@ -106,11 +107,6 @@ class TrainingUpdate(ABC):
         """Processes exchange gradients once per backpropagation, with its last part."""
         network = engine.network
         return network.no_sync() if isinstance(network, DistributedDataParallel) and not last_part else nullcontext()
-
-    def attach(self, engine: SupervisedTrainer) -> None:
-        """Publish the epoch's statistics in ``engine.state`` when each epoch ends; a second call changes nothing."""
-        if not engine.has_event_handler(self._end_epoch, Events.EPOCH_COMPLETED):
-            engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_epoch)
 
     def _end_epoch(self, engine: SupervisedTrainer) -> None:
         for name, value in self.statistics.compute().items():

@@ -9,13 +9,13 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
+from seat_components.networks.parallel import unwrap
 from seat_components.training.files import save_atomically
 
 
 def bare_state_dict(network: nn.Module) -> dict[str, Tensor]:
     """The network's own state dict (without DistributedDataParallel's prefix), on the CPU."""
-    module = getattr(network, "module", network)
-    return {name: value.detach().cpu() for name, value in module.state_dict().items()}
+    return {name: value.detach().cpu() for name, value in unwrap(network).state_dict().items()}
 
 
 class WeightSaver:

@@ -104,6 +104,17 @@ def test_balanced_loss_weighs_classes_not_voxels() -> None:
     assert float(LOSSES["mask-ce-balanced"](probabilities.log(), label)) == pytest.approx(expected)
 
 
+def test_balanced_loss_counts_beyond_the_whole_numbers_of_single_precision() -> None:
+    # A whole CT: more background than float32 can count one by one, and a voxel of class 1 that is wrong.
+    voxels = 2**24 + 2**22
+    logits = torch.tensor([0.8, 0.2]).log()[None, :, None].expand(1, 2, voxels)
+    label = torch.zeros(1, 1, voxels, dtype=torch.long)
+    label[..., 0] = 1
+    assert float(LOSSES["mask-ce-balanced"](logits, label)) == pytest.approx(
+        (math.log(2) - math.log(0.8)) / 2, rel=1e-4
+    )
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_extreme_logits_give_finite_values_and_gradients(name: str) -> None:
     logits, label = example()

@@ -102,6 +102,11 @@ def test_refused(check, form):
     assert advice in refused(check, *words)
 
 
+def test_configs_are_found_behind_a_dash_too(check, bundle):
+    for words in (["--config-file", str(files(bundle, ["train"]))], [f"--config-file={files(bundle, ['train'])}"]):
+        assert "Did you mean --epochs?" in refused(check, "--epoch", "3", config=words)
+
+
 def test_all_misspelt_ids_are_named_one_a_line(check):
     lines = refused(check, "--epoch", "3", "--epochs", "3", "--fould=0").splitlines()
     assert [line.split()[0] for line in lines] == ["--epoch", "--fould"]

@@ -163,17 +163,11 @@ def test_nothing_is_asked_of_other_runs(monkeypatch):
     check(monkeypatch, ["--tracking", "mlflow"], {"mlflow"}, program="/anywhere/other.py")
 
 
-class Update:
-    def attach(self, engine):
-        engine.attached = True
-
-
 @pytest.mark.parametrize("norm", [0.25, float("nan")])
 def test_g_and_the_norm_are_metrics_where_they_are_numbers(norm):
     engine = Engine(Mock())
     engine.state.metrics["gradient_norm"] = 1.0  # the last epoch's
-    TrackedStatistics(Update()).attach(engine)
-    assert engine.attached
+    TrackedStatistics().attach(engine)
     engine.state.replays, engine.state.gradient_norm = 3, norm
     engine.fire_event(Events.EPOCH_COMPLETED)
     expected = {"g": 3, "gradient_norm": norm} if math.isfinite(norm) else {"g": 3}

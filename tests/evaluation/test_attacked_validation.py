@@ -55,6 +55,21 @@ def test_metrics_see_the_attacked_images_which_lie_inside_the_budget():
     assert dice < 0.99
 
 
+def test_processes_do_not_meet_in_the_attacks_passes():
+    """DistributedDataParallel exchanges buffers in forward passes, and processes may have unequal numbers of cases."""
+
+    class Wrapper(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = Network()
+
+        def forward(self, *_):
+            raise AssertionError
+
+    _, dice = validate(Wrapper(), steps=1)
+    assert dice == validate(Network(), steps=1)[1]
+
+
 def test_every_validation_draws_the_same():
     seen, _ = validate(Network(), runs=2, steps=1)
     assert all(torch.equal(one, other) for one, other in zip(seen[:2], seen[2:], strict=True))

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seat_components.networks import fast_ops
 from seat_components.networks.fast_ops import channels_last, depthwise_conv3d, instance_norm, pointwise_conv3d
 
 STRIDES = [[1, 1, 1], [2, 2, 2], [2, 2, 1], [2, 1, 1], [1, 1, 2], [3, 2, 1]]
@@ -64,6 +65,16 @@ def test_depthwise_equals_the_stock_convolution(
             double(batch_channels[1], 1, 3, 3, 3),
             tolerance=1e-12,
         )
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_weight_gradients_of_several_samples_at_once_are_the_same(stride: list[int]) -> None:
+    """A GPU takes the whole batch at once, a CPU one sample at a time."""
+    volume = channels_last(double(3, 4, 6, 5, 8).detach())
+    grad = channels_last(torch.randn_like(stock_depthwise(volume, double(4, 1, 3, 3, 3).detach(), stride)))
+    one, two, all_ = (fast_ops._depthwise_weight_gradient(volume, grad, tuple(stride), count) for count in (1, 2, 3))
+    torch.testing.assert_close(two, one)
+    torch.testing.assert_close(all_, one)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last_3d])
@@ -128,7 +139,7 @@ def test_constant_channel_becomes_its_bias() -> None:
 def test_gradients_that_nobody_wants_are_not_computed(wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
 
-    def note_call(_volume: Tensor, grad: Tensor, _stride: tuple[int, int, int]) -> Tensor:
+    def note_call(_volume: Tensor, grad: Tensor, *_: object) -> Tensor:
         calls.append(1)
         return grad.new_zeros((3, 1, 3, 3, 3))
 

@@ -45,7 +45,6 @@ def trainer(net, update, data, epochs=1, schedule=None, **options):
         iteration_update=update,
         **options,
     )
-    update.attach(engine)
     if schedule is not None:
         schedule.attach(engine)
     return engine

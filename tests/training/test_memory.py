@@ -6,6 +6,7 @@ import pytest
 import torch
 from harness import loss_function
 from monai.networks.nets import UNet
+from torch import nn
 
 from seat_components.benchmark.measure import tensor_peak
 from seat_components.networks import ROG
@@ -48,6 +49,20 @@ def test_the_estimate_holds_against_the_allocator(network):
     measured = tensor_peak(step, torch.device("cpu"))
     # Without momentum a third of what is fixed is not there; an estimate may be cautious, but not by much.
     assert 0.95 * measured < fixed + batch * per_sample < 2 * measured
+
+
+def test_batch_norm_over_single_voxels_can_be_estimated():
+    network = nn.Sequential(nn.Conv3d(1, 4, 3), nn.AdaptiveAvgPool3d(1), nn.BatchNorm3d(4))
+    assert step_bytes(network, PATCH)[1] > 0
+
+
+def test_a_network_with_several_outputs_is_refused_before_it_trains():
+    class Several(nn.Module):
+        def forward(self, image):
+            return [image, image]
+
+    with pytest.raises(RefusalError, match="Several returns a list in training mode"):
+        plan_step(Several(), PATCH, batch_size=2, device="cpu")
 
 
 def test_defaults_are_split_until_they_fit(free):

@@ -1,11 +1,21 @@
 """The updates against a plain loop; noise that moves; what the network really sees; what backward() really costs."""
 
+from unittest.mock import Mock
+
 import pytest
 import torch
 from harness import batches, network, plain_free, trainer
+from ignite.engine import Events
 
 from seat_components.refusals import RefusalError
-from seat_components.training import CleanUpdate, FixedSchedule, FreeUpdate, PGDUpdate, RandomUpdate
+from seat_components.training import (
+    CleanUpdate,
+    FixedSchedule,
+    FreeUpdate,
+    PGDUpdate,
+    RandomUpdate,
+    SelfAdaptiveSchedule,
+)
 
 
 def weights(net):
@@ -31,6 +41,37 @@ def test_free_is_bit_equal_to_a_plain_loop(g):
     assert noise is None if g == 1 else torch.equal(noise[0], delta)
     assert engine.state.gradient_norm == pytest.approx(norm, rel=1e-6)
     assert engine.state.backpropagations == g
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_schedule_among_the_handlers_sees_its_own_epochs_norm(where):
+    """Nothing but the schedule need be attached, whatever other handlers there are."""
+    seen = []
+
+    class Schedule(SelfAdaptiveSchedule):
+        def update(self, epoch, gradient_norm):
+            seen.append((epoch, gradient_norm))
+            return super().update(epoch, gradient_norm)
+
+    norms = []
+    probe = Mock(
+        attach=lambda engine: engine.add_event_handler(
+            Events.EPOCH_COMPLETED, lambda engine: norms.append((engine.state.epoch, engine.state.gradient_norm))
+        )
+    )
+    schedule = Schedule(update_every=1)
+    handlers = [schedule, probe] if where == "before" else [probe, schedule]
+    engine = trainer(network(), FreeUpdate(batch_size=4), batches(), epochs=3, train_handlers=handlers)
+    engine.run()
+    assert seen == norms
+    assert len({norm for _, norm in norms}) == len(norms) == 3
+    assert engine.state.replays == schedule.g
+
+
+@pytest.mark.parametrize("update", [FreeUpdate(batch_size=4), PGDUpdate()])
+def test_a_method_without_a_schedule_says_so(update):
+    with pytest.raises(RefusalError, match="attach FixedSchedule"):
+        trainer(network(), update, batches()).run()
 
 
 class Recorder(torch.nn.Module):

@@ -93,7 +93,7 @@ def test_senseless_arguments_are_refused(arguments):
         SelfAdaptiveSchedule(**arguments)
 
 
-@pytest.mark.parametrize("replays", [0, -1, 1.5])
+@pytest.mark.parametrize("replays", [0, -1, 1.5, None, math.inf])
 def test_a_fixed_schedule_needs_a_positive_integer(replays):
     with pytest.raises(ValueError, match="replays"):
         FixedSchedule(replays)
