@@ -42,6 +42,13 @@ def test_steps_are_training_then_examinations_for_each_seed_and_weights(write):
     assert len(names) == 14
 
 
+@pytest.mark.parametrize(("attacks", "cases"), [({"a": 4, "b": 6}, "6"), ({"a": 4, "b": None}, "0"), ({}, "0")])
+def test_the_theory_is_of_all_cases_that_any_attack_sees(write, attacks, cases):
+    plan = read_plan(write(attacks={name: {"max_cases": count} for name, count in attacks.items()}))
+    *_, theory = steps_of(plan)
+    assert theory.words[theory.words.index("--cases") + 1] == cases
+
+
 def test_a_run_starts_from_the_weights_or_the_checkpoint_of_an_earlier_one(write):
     runs = {"clean": {"overlays": ["clean"]}, "ft": {"pretrained": "clean"}, "more": {"continues": "clean"}}
     plan = read_plan(write(runs=runs, train={"epochs": 3}))
