@@ -3,7 +3,7 @@
 from seat_components.training.checkpoint import TrainingCheckpoint
 from seat_components.training.data_order import DataOrder
 from seat_components.training.history import TrainingHistory
-from seat_components.training.memory import StepPlan, plan_step
+from seat_components.training.memory import StepPlan, in_memory_mode, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
 from seat_components.training.progress import EvaluationProgress, TrainingProgress
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
@@ -29,5 +29,6 @@ __all__ = [
     "TrainingProgress",
     "Validation",
     "WeightSaver",
+    "in_memory_mode",
     "plan_step",
 ]

@@ -101,6 +101,23 @@ def plan_step(
     return plan
 
 
+def in_memory_mode(network: nn.Module, memory: str | None) -> nn.Module:
+    """``network``, switched to a memory mode for attacks, which differentiate as training does.
+
+    Args:
+        network: as for ``plan_step``.
+        memory: "default", "recompute" or "checkpoint"; None changes nothing.
+
+    Raises:
+        ValueError: if there is no such mode.
+    """
+    for mode in _modes(network, memory) if memory is not None else []:
+        if mode is not None:
+            network.memory = mode  # type: ignore[assignment]
+            logger.info(f"The network is in memory mode {mode}.")
+    return network
+
+
 def _mixes_samples(network: nn.Module) -> bool:
     """Whether a sample's result depends on its batch (batch norm), so that splitting a batch changes it."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in network.modules())

@@ -26,7 +26,7 @@ def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path
         The file.
 
     Raises:
-        RefusalError: if the file cannot be read, holds more than weights, is of another task or network, or if
+        RefusalError: if the file cannot be read, holds more than weights, does not fit the network, or if
             ``out`` exists.
     """
     target = bundle / "models" / f"model_{source.stem}.pt" if out is None else out

@@ -1,5 +1,6 @@
 """The step plan: estimates that hold against PyTorch's own allocator, splits that fit, refusals that help."""
 
+import logging
 import re
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from seat_components.benchmark.measure import tensor_peak
 from seat_components.networks import ROG
 from seat_components.refusals import RefusalError
-from seat_components.training import memory, plan_step
+from seat_components.training import in_memory_mode, memory, plan_step
 from seat_components.training.memory import GIB, step_bytes
 
 STRIDES = [[1, 1, 1], [1, 1, 1], [2, 2, 2]]
@@ -120,6 +121,19 @@ def test_a_patch_that_is_too_large_is_refused(free):
     free(GIB // 100)
     with pytest.raises(RefusalError, match="patch_size"):
         plan_step(rog(), PATCH, batch_size=2, device="cpu")
+
+
+def test_a_mode_is_taken_where_there_is_one_and_said(caplog):
+    with caplog.at_level(logging.INFO):
+        assert in_memory_mode(rog(), "recompute").memory == "recompute"
+        assert in_memory_mode(rog("checkpoint"), None).memory == "checkpoint"
+        in_memory_mode(unet(), "recompute")
+    assert [record.message for record in caplog.records] == [
+        "The network is in memory mode recompute.",
+        "memory=recompute is ignored: UNet has no such mode.",
+    ]
+    with pytest.raises(ValueError, match="'less'"):
+        in_memory_mode(rog(), "less")
 
 
 @pytest.mark.parametrize("given", [{"batch_size": 0}, {"batch_size": 2, "accumulate": 3}])
