@@ -28,7 +28,7 @@ ELSEWHERE = {
     "make run": "tests/test_demo.py::test_train_evaluate_attack_report",
     "make test": "tests/test_readme.py::test_integration_runs_lint_tests_and_the_main_job",
     "make data": "tests/test_readme.py::test_the_download_asks_monai_for_the_task",
-    "make label": "tests/label/test_label_fine_tuning.py::test_free_from_the_clean_weights",
+    "make label": "tests/labelling/test_label_fine_tuning.py::test_free_from_the_clean_weights",
     "make bundle-zips": "tests/distribution/test_archives.py::test_command",
     "make bench": "tests/benchmark/test_benchmark.py::test_writes_one_line_per_form",
     "make bundles": "tests/test_main.py::test_bundles_are_written",
