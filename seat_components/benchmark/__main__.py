@@ -132,7 +132,7 @@ def main() -> None:
     """Measure, print and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m seat_components.benchmark", description=__doc__)
     parser.add_argument("--out", type=Path, help="Markdown file to write")
-    parser.add_argument("--repeats", type=int, default=3, help="times that each form is timed (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=2, help="times that each form is timed (%(default)s)")
     parser.add_argument("--batch", type=int, help="only this batch size (1 and 4)")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--amp", action="store_true", help="bfloat16 autocast for all forms (the yardstick on a GPU)")
