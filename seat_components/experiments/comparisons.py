@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
 
 from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.intervals import paired_difference, rank_correlation
@@ -13,6 +15,11 @@ from seat_components.reporting.robustness import WORST
 
 PAR = 0.02
 """Two methods are on par if their Dice differs by less."""
+PREDICTORS: dict[str, Callable[[dict[str, Any]], float | None]] = {
+    "gradient norm ‖∇_x ℓ‖₁ (clean input)": lambda theory: theory["gradient_norm_1"],
+    "log Φ": lambda theory: theory["log_complexity"],
+    "mean margin": lambda theory: fmean(theory["margins"]),
+}
 
 
 def against(found: Sequence[Checkpoint], yardstick: str, attacks: Sequence[str]) -> str:
@@ -73,22 +80,22 @@ def choice_of_weights(found: Sequence[Checkpoint], attacks: Sequence[str], weigh
     return markdown_table(header, rows) if rows and len(weights) > 1 else ""
 
 
-def norm_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
-    """How the gradient norm of clean inputs goes with robust Dice over the checkpoints; one line per attack."""
-    text = ""
-    for name in plan.attacks:
-        pairs = [
-            (float(one.theory["gradient_norm_1"]), record.mean_dice(WORST, record.compared_eps or 0))
-            for one in found
-            if one.theory and (record := one.attacks.get(name)) is not None
-        ]
-        value, chance = rank_correlation(pairs)
-        if not math.isnan(value):
-            text += (
-                f"Gradient norm ‖∇_x ℓ‖₁ (clean input) against worst-case Dice under {name}, over {len(pairs)} "
-                f"checkpoints: Spearman's ρ = {value:.2f} (p = {chance:.2g}).\n"
-            )
-    return text
+def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
+    """How each of the theory's quantities goes with robust Dice over the checkpoints; empty without three of them."""
+    rows = []
+    for title, quantity in PREDICTORS.items():
+        for name in plan.attacks:
+            pairs = [
+                (value, record.mean_dice(WORST, record.compared_eps or 0))
+                for one in found
+                if one.theory
+                and (value := quantity(one.theory)) is not None
+                and (record := one.attacks.get(name)) is not None
+            ]
+            value, chance = rank_correlation(pairs)
+            if not math.isnan(value):
+                rows.append([title, name, str(len(pairs)), f"{value:.2f}", f"{chance:.2g}"])
+    return markdown_table(["quantity", "worst case under", "checkpoints", "Spearman's ρ", "p"], rows) if rows else ""
 
 
 def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
@@ -104,7 +111,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
         "Does choosing weights by clean Dice cost robustness? (model.pt minus model_final.pt)": lambda: (
             choice_of_weights(found, names, plan.weights)
         ),
-        "Does the gradient norm predict robust Dice?": lambda: norm_against_robustness(found, plan),
+        "Does the gradient norm predict robust Dice?": lambda: theory_against_robustness(found, plan),
     }
     answers = {question: answer() for question, answer in questions.items()}
     parts = [f"### {question}\n\n{answer}" for question, answer in answers.items() if answer]

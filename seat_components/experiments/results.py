@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+
 from seat_components.experiments.checkpoints import Checkpoint, checkpoints
 from seat_components.experiments.comparisons import sections
 from seat_components.experiments.markdown import interval, markdown_table, number
 from seat_components.experiments.plan import Plan
+from seat_components.experiments.theory import margin_loss
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
 from seat_components.reporting.robustness import WORST
@@ -131,17 +134,27 @@ def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
     done = [one for one in found if one.theory]
     if not done:
         return "Not done yet.\n"
-    names = ("mean_margin", "log_complexity", "gradient_norm_1", "gradient_norm_2")
+    # A γ says something where it parts the examples: the quartiles of all their margins.
+    margins = [margin for one in done for margin in one.theory["margins"]]
+    gammas = [float(f"{gamma:.3g}") for gamma in np.quantile(margins, (0.25, 0.5, 0.75))]
+    names = ("log_complexity", "gradient_norm_1", "gradient_norm_2")
     several = len(plan.weights) > 1
     rows = [
         [
             f"{one.records.name}, {one.weights}" if several else one.records.name,
+            f"{fmean(one.theory['margins']):.4g}",
+            *(f"{margin_loss(one.theory['margins'], gamma):.2f}" for gamma in gammas),
             *("–" if one.theory[name] is None else f"{one.theory[name]:.4g}" for name in names),
-            ", ".join(f"γ={gamma}: {value:.2f}" for gamma, value in one.theory["margin_loss"].items()),
         ]
         for one in done
     ]
-    return markdown_table(["checkpoint", "mean margin", "log Φ", "‖∇_x ℓ‖₁", "‖∇_x ℓ‖₂", "L_γ"], rows)
+    losses = [f"L_γ, γ = {gamma:g}" for gamma in gammas]
+    text = (
+        f"Over the {done[0].theory['cases']} cases that any attack saw. L_γ: the share of cases whose mean voxel "
+        "margin is at most γ, here at the quartiles of all checkpoints' margins.\n"
+    )
+    header = ["checkpoint", "mean margin", *losses, "log Φ", "‖∇_x ℓ‖₁", "‖∇_x ℓ‖₂"]
+    return text + "\n" + markdown_table(header, rows)
 
 
 def _figures(found: Sequence[Checkpoint], page: Path) -> list[str]:

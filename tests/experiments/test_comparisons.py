@@ -8,7 +8,14 @@ import pytest
 
 from seat_components.experiments import Plan, Run
 from seat_components.experiments.checkpoints import Checkpoint
-from seat_components.experiments.comparisons import against, choice_of_weights, difference, sections, verdict
+from seat_components.experiments.comparisons import (
+    against,
+    choice_of_weights,
+    difference,
+    sections,
+    theory_against_robustness,
+    verdict,
+)
 from seat_components.reporting.history import COLUMNS, History
 from seat_components.reporting.metrics import Metrics
 from seat_components.reporting.records import Description, RunRecords
@@ -33,7 +40,7 @@ def robustness(dice):
     )  # fmt: skip
 
 
-def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed=0, weights="model.pt", norm=1.0):
+def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed=0, weights="model.pt", theory=None):
     """A run with the same ``clean`` Dice on all cases, and ``worst`` on all or by case."""
     dice = worst if isinstance(worst, dict) else dict.fromkeys(CASES, worst)
     columns = {name: np.array([np.nan]) for name in COLUMNS}
@@ -42,9 +49,7 @@ def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed
     metrics = Metrics("", "", "", "", clean, {}, dict.fromkeys(CASES, clean))
     attacked = robustness(dice)
     records = RunRecords(Path(run), Description(run, "", run, "", "", {}), history, metrics, attacked, ())
-    return Checkpoint(
-        run, seed, weights, history, True, np.nan, records, {"quick": attacked}, {"gradient_norm_1": norm}
-    )
+    return Checkpoint(run, seed, weights, history, True, np.nan, records, {"quick": attacked}, theory or {})
 
 
 @pytest.mark.parametrize(
@@ -95,10 +100,23 @@ def test_questions_without_their_runs_are_left_out():
     assert sections(two, longer) == []
 
 
-def test_gradient_norm_that_falls_as_dice_rises_is_found():
+def test_each_quantity_of_the_theory_is_ranked_against_dice():
     plan = Plan("", Path(), Path(), Path(), (), attacks={"quick": {}})
-    found = [checkpoint(f"run{i}", 0.1 * i, norm=1 / (i + 1)) for i in range(5)]
-    text = "".join(sections(found, plan))
-    assert "Spearman's ρ = -1.00" in text
-    unexamined = [replace(one, theory={}) for one in found]
-    assert sections(unexamined, plan) == []
+    theories = [
+        {"gradient_norm_1": 1 / (i + 1), "log_complexity": 70.0 + i, "margins": [0.0, 4.0 - abs(i - 2)]}
+        for i in range(5)
+    ]
+    found = [checkpoint(f"run{i}", 0.1 * i, theory=theory) for i, theory in enumerate(theories)]
+    (answer,) = [part for part in sections(found, plan) if "gradient norm predict" in part]
+    norm, complexity, margin = answer.strip().splitlines()[-3:]
+    assert norm.startswith("| gradient norm ‖∇_x ℓ‖₁ (clean input) | quick | 5 | -1.00 |")
+    assert complexity.startswith("| log Φ | quick | 5 | 1.00 |")
+    assert margin.startswith("| mean margin | quick | 5 | 0.00 |")
+    # A network whose complexity is not known stands in no rank of it.
+    found[0].theory["log_complexity"] = None
+    assert "| log Φ | quick | 4 | 1.00 |" in theory_against_robustness(found, plan)
+
+
+def test_without_the_theory_its_question_is_left_out():
+    plan = Plan("", Path(), Path(), Path(), (), attacks={"quick": {}})
+    assert sections([checkpoint(f"run{i}", 0.1 * i) for i in range(5)], plan) == []

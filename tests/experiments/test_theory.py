@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seat_components.experiments.theory import log_complexity, mean_margin, operator_norms, theory_of
+from seat_components.experiments.theory import log_complexity, margin_loss, mean_margin, operator_norms, theory_of
 
 
 def matrix(weight, shape, convolution, operator):
@@ -72,9 +72,7 @@ def test_margin_loss_counts_examples_and_norms_are_of_the_input_gradient():
 
     result = theory_of(network, loss, batches)
     # The margins are twice the images' values: −2, 0.5 and 6.
-    assert result["margin_loss"] == {
-        "0.0": pytest.approx(1 / 3), "1.0": pytest.approx(2 / 3), "2.0": pytest.approx(2 / 3),
-        "4.0": pytest.approx(2 / 3), "8.0": 1.0,
-    }  # fmt: skip
+    assert result["margins"] == pytest.approx([-2, 0.5, 6])
+    assert [margin_loss(result["margins"], gamma) for gamma in (-3, -2, 0.6, 6)] == [0, 1 / 3, 2 / 3, 1]
     assert result["gradient_norm_1"] == pytest.approx(8)
     assert result["gradient_norm_2"] == pytest.approx(math.sqrt(8))
