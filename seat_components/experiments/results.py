@@ -13,6 +13,7 @@ from seat_components.experiments.checkpoints import Checkpoint, checkpoints
 from seat_components.experiments.comparisons import sections
 from seat_components.experiments.markdown import interval, markdown_table, number
 from seat_components.experiments.plan import Plan
+from seat_components.experiments.settings import other_settings
 from seat_components.experiments.theory import margin_loss
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
@@ -51,6 +52,7 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         parts += [f"## Robustness: {name}\n", _robustness(found, name, plan.weights), _over_seeds(best, name)]
     parts += [
         *sections([one for one in found if one.is_finished], plan),
+        _settings(best, plan),
         "## Theory\n",
         _theory(found, plan),
         *_figures(best, page),
@@ -128,6 +130,17 @@ def _over_seeds(found: Sequence[Checkpoint], name: str) -> str:
         if len(means) > 1:
             rows.append([run, str(len(means)), interval(means)])
     return markdown_table(["run", "seeds", "worst, mean of each seed (95 % over seeds)"], rows) if rows else ""
+
+
+def _settings(found: Sequence[Checkpoint], plan: Plan) -> str:
+    table = other_settings(found, plan)
+    if not table:
+        return ""
+    text = (
+        "The gradient norms that each run of SEAT recorded, given to the schedule with other settings: the first epoch "
+        "whose g would have been another. Up to there both trainings are the same, to the last weight.\n"
+    )
+    return f"## Where other settings would have changed SEAT's g\n\n{text}\n{table}"
 
 
 def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
