@@ -31,7 +31,7 @@ ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
 
 def schedule_of(plan: Plan, run: str) -> SelfAdaptiveSchedule | None:
     """The schedule that ``run`` trains with, new; None for a method that does not adapt."""
-    (entry,) = [one for one in plan.runs if one.name == run]
+    entry = next(one for one in plan.runs if one.name == run)
     config = ConfigParser()
     config.read_config([str(plan.bundle / "configs" / f"{name}.json") for name in ("train", *entry.overlays)])
     for name, value in {**plan.common, **plan.train, **entry.train}.items():
@@ -61,9 +61,7 @@ def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
         if schedule is None:
             continue
         norms = one.history["gradient_norm"].tolist()
-        own = {
-            name: getattr(schedule, name) for name in ("update_every", "relax", "g_max", "update_threshold", "g_min")
-        }
+        own = {name: getattr(schedule, name) for name in ARGUMENTS}
         recorded = one.history["g"].astype(int).tolist()
         columns[one.records.name] = [
             "its own"
