@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from seat_components.experiments.checkpoints import Checkpoint
-from seat_components.experiments.intervals import paired_difference, rank_correlation
+from seat_components.experiments.intervals import FEWEST, paired_difference, rank_correlation
 from seat_components.experiments.markdown import markdown_table
 from seat_components.experiments.plan import Plan
 from seat_components.reporting.robustness import WORST
@@ -68,26 +68,34 @@ def verdict(low: float, high: float) -> str:
     return "undecided"
 
 
-def choice_of_weights(found: Sequence[Checkpoint], attacks: Sequence[str], weights: Sequence[str]) -> str:
+def choice_of_weights(found: Sequence[Checkpoint], plan: Plan) -> str:
     """Worst-case Dice of the weights that clean validation chose, minus that of the final ones; empty without both."""
+    under_attack = {run.name for run in plan.runs if "select_robust" in run.overlays}
+    attacks = list(plan.attacks)
     chosen = {(one.run, one.seed, one.weights): one for one in found}
     rows = []
     for one in found:
         final = chosen.get((one.run, one.seed, "model_final.pt"))
-        if one.weights == "model.pt" and final is not None:
+        if one.weights == "model.pt" and final is not None and one.run not in under_attack:
             rows.append([one.records.name, *(difference(one.worst(name), final.worst(name)) for name in attacks)])
     header = ["run", *(f"worst case, {name}" for name in attacks)]
-    return markdown_table(header, rows) if rows and len(weights) > 1 else ""
+    return markdown_table(header, rows) if rows and len(plan.weights) > 1 else ""
 
 
 def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
-    """How each of the theory's quantities goes with robust Dice over the checkpoints; empty without three of them."""
+    """How each of the theory's quantities goes with robust Dice over trainings; empty without three of them.
+
+    One checkpoint of each, as a permutation takes them for independent: other weights of the same training, or of a
+    run that continues it, may hardly differ.
+    """
+    continued = {run.name for run in plan.runs if run.continues}
+    one_each = [one for one in found if one.weights == plan.weights[0] and one.run not in continued]
     rows = []
     for title, quantity in PREDICTORS.items():
         for name in plan.attacks:
             pairs = [
                 (value, record.mean_dice(WORST, record.compared_eps or 0))
-                for one in found
+                for one in one_each
                 if one.theory
                 and (value := quantity(one.theory)) is not None
                 and (record := one.attacks.get(name)) is not None
@@ -95,7 +103,7 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
             value, chance = rank_correlation(pairs)
             if not math.isnan(value):
                 rows.append([title, name, str(len(pairs)), f"{value:.2f}", f"{chance:.2g}"])
-    return markdown_table(["quantity", "worst case under", "checkpoints", "Spearman's ρ", "p"], rows) if rows else ""
+    return markdown_table(["quantity", "worst case under", "trainings", "Spearman's ρ", "p"], rows) if rows else ""
 
 
 def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
@@ -109,7 +117,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
         "What does robustness cost in clean Dice? (each run minus clean)": lambda: against(best, "clean", names),
         "What do SEAT's settings change? (each variant minus seat)": lambda: against(variants, "seat", names),
         "Does choosing weights by clean Dice cost robustness? (model.pt minus model_final.pt)": lambda: (
-            choice_of_weights(found, names, plan.weights)
+            choice_of_weights(found, plan)
         ),
         "Does the gradient norm predict robust Dice?": lambda: theory_against_robustness(found, plan),
     }
@@ -119,6 +127,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
         return []
     note = (
         "Differences are paired over the cases that both have, with their 95 % bootstrap interval. "
-        f"On par: the interval lies within ±{PAR:g}; undecided: it reaches beyond that, on both sides of 0.\n"
+        f"On par: the interval lies within ±{PAR:g}; undecided: it holds 0 and reaches beyond ±{PAR:g}. "
+        f"Fewer than {FEWEST} cases have no interval.\n"
     )
     return ["## Questions\n", note, *parts]

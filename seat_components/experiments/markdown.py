@@ -20,7 +20,7 @@ def number(value: float) -> str:
 
 
 def interval(values: Sequence[float]) -> str:
-    """The mean and its 95 % interval over cases; a dash without cases."""
+    """The mean and its 95 % interval over cases, where they are enough for one; a dash without cases."""
     if not values:
         return "–"
     mean, low, high = bootstrap_mean(values)

@@ -17,7 +17,7 @@ from seat_components.experiments.settings import other_settings
 from seat_components.experiments.theory import margin_loss
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
-from seat_components.reporting.robustness import WORST
+from seat_components.reporting.robustness import WORST, Robustness
 from seat_components.reporting.tables import duration
 
 PAPER_EPS = 8
@@ -49,7 +49,7 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         _missing(plan, found),
     ]
     for name in plan.attacks:
-        parts += [f"## Robustness: {name}\n", _robustness(found, name, plan.weights), _over_seeds(best, name)]
+        parts += [f"## Robustness: {name}\n", robustness_table(found, name, plan.weights), _over_seeds(best, name)]
     parts += [
         *sections([one for one in found if one.is_finished], plan),
         _settings(best, plan),
@@ -95,7 +95,8 @@ def _missing(plan: Plan, found: Sequence[Checkpoint]) -> str:
     return f"Runs of the plan that are not there yet: {', '.join(missing)}.\n" if missing else ""
 
 
-def _robustness(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) -> str:
+def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) -> str:
+    """Mean Dice of each checkpoint under each attack of the attack run ``name``, as Markdown."""
     done = [one for one in found if one.worst(name)]
     if not done:
         return "Not done yet.\n"
@@ -116,11 +117,18 @@ def _robustness(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) 
         if comparable and not all(map(math.isnan, published)):
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
     cases = len(done[0].attacks[name].case_names)
+    columns = [_column(done[0].attacks[name], attack) for attack in attacks]
     text = (
         f"Mean foreground Dice at ε = {eps:g}/255 on {cases} validation cases; "
         "the worst attack per case with its 95 % interval.\n"
     )
-    return text + "\n" + markdown_table(["run", *attacks, "worst (95 % over cases)"], rows)
+    return text + "\n" + markdown_table(["run", *columns, "worst (95 % over cases)"], rows)
+
+
+def _column(record: Robustness, attack: str) -> str:
+    # An attack on some of the cases only, as Square's, has a mean that stands beside the others for itself.
+    subset = record.subset(attack)
+    return f"{attack} ({subset})" if subset else attack
 
 
 def _over_seeds(found: Sequence[Checkpoint], name: str) -> str:
@@ -128,8 +136,8 @@ def _over_seeds(found: Sequence[Checkpoint], name: str) -> str:
     for run in dict.fromkeys(one.run for one in found):
         means = [fmean(one.worst(name).values()) for one in found if one.run == run and one.worst(name)]
         if len(means) > 1:
-            rows.append([run, str(len(means)), interval(means)])
-    return markdown_table(["run", "seeds", "worst, mean of each seed (95 % over seeds)"], rows) if rows else ""
+            rows.append([run, ", ".join(map(number, means)), interval(means)])
+    return markdown_table(["run", "worst, mean of each seed", "mean (95 % over seeds)"], rows) if rows else ""
 
 
 def _settings(found: Sequence[Checkpoint], plan: Plan) -> str:
@@ -138,7 +146,7 @@ def _settings(found: Sequence[Checkpoint], plan: Plan) -> str:
         return ""
     text = (
         "The gradient norms that each run of SEAT recorded, given to the schedule with other settings: the first epoch "
-        "whose g would have been another. Up to there both trainings are the same, to the last weight.\n"
+        "whose g would have been another. Up to there both settings ask for the same training.\n"
     )
     return f"## Where other settings would have changed SEAT's g\n\n{text}\n{table}"
 

@@ -16,6 +16,7 @@ from seat_components.experiments.comparisons import (
     theory_against_robustness,
     verdict,
 )
+from seat_components.experiments.results import robustness_table
 from seat_components.reporting.history import COLUMNS, History
 from seat_components.reporting.metrics import Metrics
 from seat_components.reporting.records import Description, RunRecords
@@ -84,8 +85,11 @@ def test_each_run_meets_the_yardstick_of_its_own_seed():
 
 def test_weights_of_one_run_are_compared_where_both_were_examined():
     found = [checkpoint("seat", 0.5), checkpoint("seat", 0.6, weights="model_final.pt"), checkpoint("clean", 0.1)]
-    lines = choice_of_weights(found, ["quick"], ("model.pt", "model_final.pt")).splitlines()
-    assert len(lines) == 3
+    robust = [checkpoint("seat-select-robust", 0.7), checkpoint("seat-select-robust", 0.6, weights="model_final.pt")]
+    runs = (Run("seat"), Run("seat-select-robust", overlays=("select_robust",)))
+    plan = Plan("", Path(), Path(), Path(), runs, attacks={"quick": {}}, weights=("model.pt", "model_final.pt"))
+    lines = choice_of_weights([*found, *robust], plan).splitlines()
+    assert len(lines) == 3  # not that of a run whose weights were not chosen by clean Dice
     assert "-0.1000" in lines[2]
 
 
@@ -115,6 +119,27 @@ def test_each_quantity_of_the_theory_is_ranked_against_dice():
     # A network whose complexity is not known stands in no rank of it.
     found[0].theory["log_complexity"] = None
     assert "| log Φ | quick | 4 | 1.00 |" in theory_against_robustness(found, plan)
+
+
+def test_checkpoints_of_one_training_are_ranked_once():
+    runs = (Run("clean"), Run("free-5"), Run("seat"), Run("seat-8", continues="seat"))
+    plan = Plan("", Path(), Path(), Path(), runs, attacks={"quick": {}}, weights=("model.pt", "model_final.pt"))
+    theory = [{"gradient_norm_1": 1 - i / 10, "log_complexity": None, "margins": [0.0]} for i in range(4)]
+    found = [
+        checkpoint(run.name, 0.1 * i, theory=theory[i], weights=weights)
+        for i, run in enumerate(runs)
+        for weights in plan.weights
+    ]
+    # Three trainings: of their six orders two are as extreme, so that even a perfect one says little.
+    assert "| quick | 3 | -1.00 | 0.33 |" in theory_against_robustness(found, plan)
+
+
+def test_an_attack_on_some_cases_says_so_beside_the_others():
+    one = checkpoint("seat", 0.5)
+    hard = AttackDice("square", 8.0, 0.2, {}, 3.0)
+    one.attacks["quick"] = replace(one.attacks["quick"], summary=(*one.attacks["quick"].summary, hard))
+    table = robustness_table([one], "quick", ["model.pt"])
+    assert "| square (3 of 12 cases) | worst" in table
 
 
 def test_without_the_theory_its_question_is_left_out():
