@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def serve(
     init: bool = False,
     settings: Iterable[str] = (),
 ) -> None:
-    """Serve bundles until the user ends it with Ctrl-C.
+    """Serve bundles until the user ends it with Ctrl-C, or a service manager with SIGTERM.
 
     Args:
         environment: folder of MONAI Label's environment.
@@ -56,12 +57,15 @@ def serve(
     for model in models:
         weights = app.resolve() / "model" / model / "models" / "model.pt"
         print(f"{model}: {'UNTRAINED (random) weights' if is_untrained(weights) else weights}")
-    with LabelServer(python, app.resolve(), studies.resolve(), models, port) as server:
-        print(f"\nMONAI Label is ready: {server.address}  (log: {server.log})\nEnd it with Ctrl-C.", flush=True)
-        try:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with LabelServer(python, app.resolve(), studies.resolve(), models, port) as server:
+            print(f"\nMONAI Label is ready: {server.address}  (log: {server.log})\nEnd it with Ctrl-C.", flush=True)
             server.wait()
-        except KeyboardInterrupt:
-            print("\nEnding the server.")
+    except KeyboardInterrupt:
+        print("\nThe server was ended.")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -4,7 +4,6 @@ import csv
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 
@@ -53,8 +52,12 @@ def test_free_from_the_clean_weights(label_python, tmp_path):
                 said += line
             require_fine_tuned(LabelClient(found[1]), app / "model" / BUNDLE, cases)
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(60)
+            # Not SIGINT, which programs ignore that a script started in the background.
+            server.terminate()
+            try:
+                server.wait(60)
+            finally:
+                server.kill()
     assert server.returncode == 0
 
 
