@@ -7,6 +7,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seat_components.refusals import refuse
+
+LEAST_EPS_255 = 0.1
+"""Below it a budget is rather a fraction, such as 8/255 = 0.031, written for its 255ths."""
+
+
+def check_eps_255(eps_255: float, name: str = "eps_255") -> None:
+    """Refuse an ε that is not written in 255ths of the intensity range; 0 is one.
+
+    Raises:
+        RefusalError: naming the option ``name``, and what to write instead.
+    """
+    if 0 < eps_255 < LEAST_EPS_255:
+        refuse(f"{name} is {eps_255:g}, but it counts 255ths of the range: for that share write {255 * eps_255:g}")
+    if not 0 <= eps_255 <= 255:
+        refuse(f"{name} is {eps_255}, but it is a share of the intensity range: from 0 to 255, the paper's is 8")
+
 
 def per_sample(values: Tensor, like: Tensor) -> Tensor:
     """Reshape ``values`` (B,) or (B, C) so that it broadcasts against ``like`` (B, C, *spatial)."""
@@ -39,10 +56,10 @@ class IntensityBudget:
             bounds: (lo, hi) for inputs of a fixed range; None takes the range of each sample and channel.
 
         Raises:
-            ValueError: if ``eps`` is negative or not finite, or ``bounds`` are not in ascending order.
+            ValueError: if ``eps`` is no fraction, or ``bounds`` are not in ascending order.
         """
-        if not 0 <= eps < float("inf"):
-            raise ValueError(f"eps is {eps}, but it is a fraction of the intensity range: finite and ≥ 0")
+        if not 0 <= eps <= 1:
+            raise ValueError(f"eps is {eps}, but it is a fraction of the intensity range, 0 to 1, such as 8 / 255")
         channels = (*image.shape[:2], *([1] * (image.ndim - 2)))
         if bounds is None:
             flat = image.detach().flatten(2)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from seat_components.budget import IntensityBudget
+from seat_components.budget import IntensityBudget, check_eps_255
+from seat_components.refusals import RefusalError
 
 SHAPES = [(2, 1, 50), (3, 2, 7, 9), (2, 3, 5, 6, 7)]
 
@@ -73,3 +74,12 @@ def test_senseless_eps_is_an_error(eps):
 def test_bounds_must_ascend():
     with pytest.raises(ValueError, match="bounds"):
         IntensityBudget.of(torch.zeros(1, 1, 2), 0.1, bounds=(1, 1))
+
+
+def test_a_fraction_in_place_of_255ths_is_refused_and_the_other_way_round():
+    with pytest.raises(RefusalError, match=r"eps_255 is 0\.0313725, but .* write 8"):
+        check_eps_255(8 / 255)
+    check_eps_255(0)
+    check_eps_255(0.5)
+    with pytest.raises(ValueError, match="eps is 8, but it is a fraction"):
+        IntensityBudget.of(torch.rand(1, 1, 4), 8)

@@ -18,6 +18,10 @@ from seat_components.refusals import is_bundle_run, refuse
 TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
 
 
+RENAMED = {"eps_255": "attack_eps_255"}
+"""Ids of train.json whose part another id plays in a config that is read on top of it."""
+
+
 def check_overrides() -> None:
     """Refuse an override of an id that none of the named configs has.
 
@@ -38,6 +42,11 @@ def check_overrides() -> None:
     known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
     names = option_names(arguments)
     faults = [_advice(name, known) for name in names if not _is_known(name, known, groups)]
+    faults += [
+        f"--{name} is the training's, and changes nothing here: did you mean --{other}?"
+        for name, other in RENAMED.items()
+        if name in names and other in ids
+    ]
     if not faults:
         faults = _argument_faults(names, ConfigParser.load_config_files(files))
     if faults:

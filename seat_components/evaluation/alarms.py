@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from statistics import fmean
 from typing import Any
 
@@ -96,22 +97,23 @@ def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
 
 def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
     """An attack does worse with more freedom: it does not use what it is given."""
-    means: dict[str, dict[float, float]] = {}
+    compared = False
     for attack in dict.fromkeys(row["attack"] for row in _of(records, is_gradient_attack)):
-        rows = _of(records, attack.__eq__)
-        budgets = sorted({row["eps_255"] for row in rows})
-        means[attack] = {eps: fmean(mean_dice(row) for row in rows if row["eps_255"] == eps) for eps in budgets}
-    if all(len(by_budget) < 2 for by_budget in means.values()):
-        return None
-    for attack, by_budget in means.items():
-        for smaller, dice in by_budget.items():
-            for larger, more in by_budget.items():
-                if larger > smaller and more - dice > TOLERANCE:
-                    return (
-                        f"{attack} leaves {more:.3f} Dice at {larger:g}/255 but {dice:.3f} at {smaller:g}/255: it does "
-                        "not use its budget. Give it more steps, and look at its step size."
-                    )
-    return ""
+        dice: dict[float, dict[str, float]] = {}
+        for row in _of(records, attack.__eq__):
+            dice.setdefault(row["eps_255"], {})[row["case"]] = mean_dice(row)
+        for smaller, larger in combinations(sorted(dice), 2):
+            both = sorted(set(dice[smaller]) & set(dice[larger]))
+            if not both:
+                continue
+            compared = True
+            less, more = (fmean(dice[eps][case] for case in both) for eps in (smaller, larger))
+            if more - less > TOLERANCE:
+                return (
+                    f"{attack} leaves {more:.3f} Dice at {larger:g}/255 but {less:.3f} at {smaller:g}/255 on the same "
+                    "case(s): it does not use its budget. Give it more steps, and look at its step size."
+                )
+    return "" if compared else None
 
 
 def random_noise_hurts(records: RobustnessRecords) -> Verdict:

@@ -13,6 +13,7 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor
 
 from seat_components.attacks import ATTACKS
+from seat_components.budget import check_eps_255
 from seat_components.evaluation.attack_update import InferringNetwork
 from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
@@ -38,8 +39,9 @@ class AttackedValidation:
         with_steps = sorted(set(ATTACKS) - {"random"})
         if attack not in with_steps:
             refuse(f"there is no attack {attack!r} for validation; it knows {', '.join(with_steps)}")
-        if not 0 < eps_255 <= 255:
-            refuse(f"eps_255 is {eps_255!r}, but it must lie above 0 and not above 255")
+        check_eps_255(eps_255)
+        if eps_255 == 0:
+            refuse("eps_255 is 0, but validation under attack needs a budget above 0")
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             refuse(f"val_attack_steps is {steps!r}, but it must be a whole number, 1 or more")
         self.eps = eps_255 / 255

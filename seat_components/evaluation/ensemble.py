@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, Predictor
 from seat_components.attacks.victim import under_attack
-from seat_components.budget import IntensityBudget
+from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.evaluation.alarms import ZERO_GRADIENTS, examined, is_gradient_attack, raise_alarms
 from seat_components.evaluation.dice import dice_per_class
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, main_budget
@@ -66,6 +66,8 @@ class Ensemble:
         self.eps_255 = [eps_255] if isinstance(eps_255, int | float) else sorted(eps_255)
         if not self.eps_255 or not all(0 < eps <= 255 for eps in self.eps_255):
             refuse(f"attack_eps_255 is {eps_255}, but it lists shares of the intensity range: each above 0, up to 255")
+        for eps in self.eps_255:
+            check_eps_255(eps, "attack_eps_255")
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
 
     def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
@@ -106,7 +108,12 @@ class Ensemble:
         Returns:
             The case without attack, and under the attack that left the lowest mean Dice at the largest ε; None where
             every attack was skipped. No other image is kept: volumes are large.
+
+        Raises:
+            ValueError: for more than one sample, or logits of another number of classes than the records have.
         """
+        if len(image) != 1:
+            raise ValueError(f"{case}: the image has {len(image)} samples, but a case is one: (1, C, *spatial)")
         self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
         self.records.unfinished.add(case)
         clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
@@ -204,8 +211,12 @@ class Ensemble:
 
     def _dice(self, predictor: Predictor, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
-            prediction = predictor(image).argmax(dim=1, keepdim=True)
-        return prediction, dice_per_class(prediction, label, len(self.records.labels) + 1)
+            logits = predictor(image)
+        classes = len(self.records.labels) + 1
+        if logits.shape[1] != classes:
+            raise ValueError(f"The network has {logits.shape[1]} classes, but {classes} are named, background included")
+        prediction = logits.argmax(dim=1, keepdim=True)
+        return prediction, dice_per_class(prediction, label, classes)
 
     def _check(self, predictor: Predictor, check: Check, case: str, image: Tensor, label: Tensor) -> None:
         """The case's strongest gradient attack at the main budget once more, as the check wants it."""

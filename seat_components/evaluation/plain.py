@@ -45,14 +45,17 @@ def robustness_of(
 
     Raises:
         RefusalError: for an unknown protocol, or numbers outside their range.
-        ValueError: if an image, label or answer of the predictor breaks an attack's rule.
+        ValueError: if an image, label or answer of the predictor breaks an attack's rule, a name is given twice, or
+            the logits have another number of classes than ``labels`` names.
     """
     chosen = protocol_of(protocol, steps, len(labels))
     header = {"protocol": protocol, "settings": chosen.settings(), "seed": seed, "versions": versions()}
-    records = RobustnessRecords(None, {**header, "rule": ABSENT_CLASS_RULE}, labels[1:])
+    records = RobustnessRecords(None, {**header, "rule": ABSENT_CLASS_RULE, "bounds": bounds}, labels[1:])
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds)
     with evaluating(predictor):
         for place, (case, image, label) in enumerate(cases):
+            if any(row["case"] == case for row in records.cases):
+                raise ValueError(f"There are two cases of the name {case!r}, but each has its own")
             records.header["device"] = str(image.device)
             ensemble.attack(predictor, case, place, image, label, voxel_mm3)
     return records.content(raise_alarms(records), examined(records))

@@ -102,10 +102,17 @@ class TrainingCheckpoint:
         try:
             content = torch.load(self.path, map_location="cpu", weights_only=True)
             absent = [name for name in self.parts if name not in content["parts"]]
+            kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
         except Exception as error:
             refuse(f"{self.path} cannot be read as a training checkpoint ({error}). Remove it to start afresh.")
         if absent:
             refuse(f"{self.path} holds no {', '.join(absent)}: it is from another training method than this run's.")
+        for name, kind in kinds.items():
+            if kind != (own := type(self.parts[name]).__name__):
+                refuse(
+                    f"{self.path} is from another training method than this one: its {name} is a {kind}, not a {own}. "
+                    "Resume with the configs it was trained with, or start from its weights with finetune.json."
+                )
         for name, part in self.parts.items():
             try:
                 (unwrap(part) if isinstance(part, nn.Module) else part).load_state_dict(content["parts"][name])
@@ -169,6 +176,10 @@ class TrainingCheckpoint:
             "parts": {
                 name: (unwrap(part) if isinstance(part, nn.Module) else part).state_dict()
                 for name, part in self.parts.items()
+            },
+            # Of networks the class says nothing: in several processes they are wrapped.
+            "kinds": {
+                name: type(part).__name__ for name, part in self.parts.items() if not isinstance(part, nn.Module)
             },
             "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
             "scaler": None if engine.scaler is None else engine.scaler.state_dict(),

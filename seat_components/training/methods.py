@@ -9,7 +9,7 @@ import torch
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
-from seat_components.budget import IntensityBudget
+from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend
@@ -35,13 +35,12 @@ class PerturbedUpdate(TrainingUpdate):
         pieces: see ``TrainingUpdate``.
 
     Raises:
-        RefusalError: if ``eps_255`` or ``step_ratio`` is negative.
+        RefusalError: if ``eps_255`` or ``step_ratio`` is outside its range.
     """
 
     def __init__(self, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1) -> None:
         super().__init__(pieces)
-        if not 0 <= eps_255 <= 255:
-            refuse(f"eps_255 is {eps_255}, but it is a share of the intensity range: from 0 to 255, the paper's is 8")
+        check_eps_255(eps_255)
         if not 0 < step_ratio <= 2:
             refuse(f"step_ratio (α / ε_b) is {step_ratio}, but a step must move and stay in reach: above 0, up to 2")
         self.eps = eps_255 / 255

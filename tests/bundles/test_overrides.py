@@ -8,6 +8,7 @@ from bundle_runs import files
 from monai.bundle import ConfigParser
 
 from seat_components.bundles import check_overrides
+from seat_components.bundles.overrides import RENAMED
 
 PROGRAM = "/anywhere/monai/bundle/__main__.py"
 
@@ -38,7 +39,8 @@ def test_every_id_of_every_config_passes(check, bundle):
         configs = ["train", name] if name not in ("train", "inference") else [name]
         content = ConfigParser.load_config_files(files(bundle, configs))
         members = [f"{key}#{inner}" for key in ("train", "validate") for inner in content.get(key, {})]
-        words = [word for key in [*content, *members] for word in (f"--{key}", "1")]
+        keys = [key for key in [*content, *members] if RENAMED.get(key) not in content]
+        words = [word for key in keys for word in (f"--{key}", "1")]
         check(*words, config=["--config_file", str(files(bundle, configs))])
 
 
@@ -110,6 +112,13 @@ def test_configs_are_found_behind_a_dash_too(check, bundle):
 def test_all_misspelt_ids_are_named_one_a_line(check):
     lines = refused(check, "--epoch", "3", "--epochs", "3", "--fould=0").splitlines()
     assert [line.split()[0] for line in lines] == ["--epoch", "--fould"]
+
+
+def test_the_budget_of_training_is_not_that_of_an_attack(check, bundle):
+    check("--eps_255", "4")
+    attack = ["--config_file", str(files(bundle, ["train", "attack"]))]
+    assert "did you mean --attack_eps_255?" in refused(check, "--eps_255", "4", config=attack)
+    check("--attack_eps_255", "[4]", config=attack)
 
 
 def test_an_id_of_an_overlay_that_is_not_named_is_refused(check, bundle):

@@ -67,6 +67,13 @@ def test_a_gain_on_one_case_is_not_outweighed_by_a_loss_on_another():
     assert "black box beats white box" in [alarm["alarm"] for alarm in raise_alarms(made)]
 
 
+def test_budgets_are_compared_on_the_cases_that_have_both():
+    made = records(rows=[("clean", 0, 0.9), ("pgd-ce", 2, 0.3), ("pgd-ce", 8, 0.1)], cases=("hard",))
+    made.add("easy", "pgd-ce", 8, [0.9], 1.0)
+    assert "a larger budget is weaker" in examined(made)
+    assert raise_alarms(made) == []
+
+
 def test_a_search_that_was_skipped_proves_nothing():
     made = records(rows=CALM[:-1])
     made.add("one", "square", 8, [0.0], 1.0, of="pgd-ce")
@@ -117,3 +124,21 @@ def test_too_few_steps_ring(monkeypatch):
     )
     assert "more steps change the result" in strong(smooth, steps=1)[1]
     assert "more steps change the result" not in strong(smooth, steps=100)[1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "case", "words"),
+    [
+        ([*LABELS, "nothing"], {}, "classes, but"),
+        (LABELS[:-1], {}, "classes, but"),
+        (LABELS, {"copies": 2}, "2 samples"),
+        (LABELS, {"names": 2}, "two cases of the name"),
+    ],
+)
+def test_what_would_give_wrong_numbers_is_refused(labels, case, words):
+    ((name, image, label),) = cases(1)
+    copies = [1] * image.ndim
+    copies[0] = case.get("copies", 1)
+    given = [(name, image.repeat(copies), label.repeat(copies))] * case.get("names", 1)
+    with pytest.raises(ValueError, match=words):
+        robustness_of(smooth, given, labels=labels, protocol="quick", steps=1)

@@ -5,7 +5,14 @@ import torch
 from harness import network, optimizer, trainer
 
 from seat_components.refusals import RefusalError
-from seat_components.training import CleanUpdate, TrainingCheckpoint
+from seat_components.training import (
+    CleanUpdate,
+    FixedSchedule,
+    FreeUpdate,
+    PGDUpdate,
+    SelfAdaptiveSchedule,
+    TrainingCheckpoint,
+)
 from seat_components.training import checkpoint as module
 
 
@@ -31,6 +38,25 @@ def test_a_resume_without_any_checkpoint_starts_afresh_on_all_machines(tmp_path,
     monkeypatch.setattr(module.idist, "all_reduce", lambda value: value)
     TrainingCheckpoint(tmp_path, {}, resume=True).attach(engine)
     assert "starts afresh" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (
+            {"schedule": SelfAdaptiveSchedule()},
+            {"schedule": FixedSchedule(5)},
+            "SelfAdaptiveSchedule, not a FixedSchedule",
+        ),
+        ({"update": FreeUpdate(2)}, {"update": PGDUpdate()}, "FreeUpdate, not a PGDUpdate"),
+    ],
+)
+def test_the_checkpoint_of_another_method_is_refused(tmp_path, engine, before, now, words):
+    engine.state.epoch_length, engine.state.max_epochs = 1, 2
+    TrainingCheckpoint(tmp_path, before).save(engine)
+    with pytest.raises(RefusalError, match=words):
+        TrainingCheckpoint(tmp_path, now, resume=True).attach(engine)
+    TrainingCheckpoint(tmp_path, before, resume=True).attach(engine)
 
 
 def test_a_run_begun_on_a_cpu_goes_on_with_amp(tmp_path, engine):
