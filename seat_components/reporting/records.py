@@ -27,6 +27,7 @@ class Description:
         task: the dataset, e.g. ``Task04_Hippocampus``.
         data: a remark on the data, e.g. that it is synthetic.
         label_names: names by label value.
+        val_images: what the validation during training saw: "clean", or an attack.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Description:
     task: str
     data: str
     label_names: dict[str, str]
+    val_images: str = "clean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,4 +133,5 @@ def _describe(folder: Path) -> Description:
         task=fields.text("task", ""),
         data=fields.text("data", ""),
         label_names=fields.record("label_names").texts() if "label_names" in fields else {},
+        val_images=fields.text("val_images", "clean"),
     )

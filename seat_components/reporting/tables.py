@@ -207,7 +207,10 @@ def protocol(run: RunRecords) -> Table | None:
 
 def _best(run: RunRecords) -> str:
     best = run.history.best if run.history else None
-    return f"{number(best[0])} ({best[1]})" if best else NONE
+    if not best:
+        return NONE
+    images = run.description.val_images
+    return f"{number(best[0])} ({best[1]})" + ("" if images == "clean" else f", {images}")
 
 
 def _at_compared(

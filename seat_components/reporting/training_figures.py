@@ -46,7 +46,7 @@ def training_curves(run: RunRecords, history: History, style: Line) -> Figure:
             marker=MARKERS[1],
         )
     draw(dice, history.epoch, history["val_mean_dice"], name="mean", colour=BLACK, width=2.2, marker=MARKERS[0])
-    tidy(dice, title="Validation Dice (clean)", y="Dice")
+    tidy(dice, title=f"Validation Dice ({run.description.val_images})", y="Dice")
     dice.set_ylim(-0.02, 1.02)
     dice.legend(fontsize=8, frameon=False, loc="best")
 

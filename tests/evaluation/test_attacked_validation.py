@@ -1,6 +1,7 @@
 """Weights chosen under attack: the attack is inside the budget and repeatable, and training itself stays the same."""
 
 import csv
+import json
 
 import pytest
 import torch
@@ -109,4 +110,6 @@ def test_a_training_goes_as_without_it_and_chooses_by_lower_dice(bundle, task04_
     plain, robust = (torch.load(tmp_path / name / "model_final.pt", weights_only=True) for name in dice)
     assert all(torch.equal(plain[name], robust[name]) for name in plain)
     assert len(dice["select_robust"]) == 2
+    seen = {name: json.loads((tmp_path / name / "run.json").read_text())["val_images"] for name in dice}
+    assert seen == {"clean": "clean", "select_robust": "PGD-5, 64/255"}
     assert dice["select_robust"][-1] < dice["clean"][-1]
