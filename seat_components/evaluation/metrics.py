@@ -17,7 +17,7 @@ from torch import Tensor
 from seat_components.data.index import case_name
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
-from seat_components.evaluation.store import read_own_record, stale_cases, write_csv, write_json
+from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
 
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 METRICS = ("dice", "hausdorff95_mm", "surface_distance_mm")
@@ -61,7 +61,10 @@ class MetricsRecord:
         rules = f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
         self.header: dict[str, Any] = {**identity, "rule": rules, "versions": versions()}
         before = read_own_record(self.path, identity)
-        self.cases: list[dict[str, Any]] = [] if before is None else before["cases"]
+        self.cases: list[dict[str, Any]] = []
+        if before is not None:
+            self.cases = before["cases"]
+            self.header["versions"] = all_versions(before.get("versions", {}), self.header["versions"])
         self.files: dict[str, str] = {}
 
     def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
-from seat_components.evaluation.store import read_own_record, stale_cases, write_csv, write_json
+from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
 IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
@@ -47,6 +47,7 @@ class RobustnessRecords:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
             self.unfinished = set(before.get("unfinished", ()))
             self.files = before.get("files", {})
+            self.header["versions"] = all_versions(before.get("versions", {}), self.header.get("versions", {}))
             self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
 
     def drop_stale(self, files: Mapping[str, str]) -> bool:

@@ -40,6 +40,12 @@ def read_own_record(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     return None
 
 
+def all_versions(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+    """The versions that a record's results come from, where an evaluation goes on with newer ones: ``"2.6, 2.7"``."""
+    joined = {name: [*before.get(name, version).split(", "), version] for name, version in now.items()}
+    return {name: ", ".join(dict.fromkeys(seen)) for name, seen in joined.items()}
+
+
 def stale_cases(
     path: Path, weights_sha256: str, recorded: Mapping[str, str | None], files: Mapping[str, str]
 ) -> set[str]:

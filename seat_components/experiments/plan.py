@@ -137,6 +137,8 @@ def _check(file: Path, plan: Plan) -> None:
         wrong(f"dataset_dir {plan.dataset_dir} has no dataset.json; give --dataset")
     if not plan.seeds or not plan.weights or not set(plan.weights) <= set(WEIGHTS):
         wrong(f"seeds and weights must not be empty, and weights are of {', '.join(WEIGHTS)}")
+    if "seed" in plan.train or "seed" in plan.common or any("seed" in run.train for run in plan.runs):
+        wrong('a training\'s seed stands in "seeds", once for all runs')
     before: set[str] = set()
     for run in plan.runs:
         for name in (run.pretrained, run.continues):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.bundles.command import bundle_command
+from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan, Run
 from seat_components.refusals import refuse
 from seat_components.training.files import copy_atomically, write_text_atomically
@@ -28,6 +29,8 @@ class Step:
         epochs: of a training, what its history must reach.
         start: of a continued training, the folder whose checkpoint it starts from.
         homes: the experiment's folder and the dataset's, which may move, to another machine too.
+        bundle: the name of the bundle in which it runs.
+        source: weights of another run that it starts from.
     """
 
     name: str
@@ -37,6 +40,8 @@ class Step:
     epochs: int | None = None
     start: Path | None = None
     homes: tuple[Path, ...] = ()
+    bundle: str = ""
+    source: Path | None = None
 
     @property
     def mark(self) -> Path:
@@ -55,16 +60,24 @@ class Step:
         """How long it took; None while it is not done.
 
         Raises:
-            RefusalError: if it was done by another command: the plan has changed since.
+            RefusalError: if it was done by another command, in another bundle or from other weights: the plan, or a
+                run that it starts from, has changed since.
         """
         if not self.mark.is_file():
             return None
         done = json.loads(self.mark.read_text(encoding="utf-8"))
-        if done["fingerprint"] != self.fingerprint:
-            refuse(
-                f"{self.name} was done by another command than the plan's now (see {self.mark}): "
-                "rename the run, or remove its folder to do it again"
-            )
+        source = self._source_hash()
+        changes = {
+            "by another command than the plan's now": done["fingerprint"] != self.fingerprint,
+            f"in the bundle {done.get('bundle')}, not {self.bundle}": done.get("bundle", self.bundle) != self.bundle,
+            f"from other weights than {self.source} is now": source not in (None, done.get("source_sha256", source)),
+        }
+        for change, happened in changes.items():
+            if happened:
+                refuse(
+                    f"{self.name} was done {change} (see {self.mark}): rename the run, or remove its folder to do it "
+                    "again"
+                )
         return float(done["seconds"])
 
     def prepare(self) -> None:
@@ -86,8 +99,18 @@ class Step:
         """
         if self.epochs is not None and trained_epochs(self.folder) < self.epochs:
             refuse(f"{self.name} ended after epoch {trained_epochs(self.folder)} of {self.epochs}")
-        done = {"fingerprint": self.fingerprint, "seconds": round(seconds, 1), "command": list(self.words[1:])}
+        done = {
+            "fingerprint": self.fingerprint,
+            "seconds": round(seconds, 1),
+            "command": list(self.words[1:]),
+            "bundle": self.bundle,
+            "source_sha256": self._source_hash(),
+        }
         write_text_atomically(json.dumps(done, indent=1), self.mark)
+
+    def _source_hash(self) -> str | None:
+        # Where the source is gone, it is made again first.
+        return None if self.source is None or not self.source.is_file() else sha256(self.source)
 
 
 def mark_of(folder: Path, name: str | None = None) -> Path:
@@ -122,16 +145,26 @@ def _training(plan: Plan, run: Run, seed: int) -> Step:
     folder = run_folder(plan, run.name, seed)
     overrides: dict[str, Any] = {"seed": seed, **plan.common, **plan.train, **run.train, **_places(plan, folder)}
     overrides["ckpt_dir"] = folder
+    parent = run.pretrained or run.continues
+    source = None if parent is None else run_folder(plan, parent, seed) / "model.pt"
     if run.pretrained is not None:
-        overrides["pretrained"] = run_folder(plan, run.pretrained, seed) / "model.pt"
+        overrides["pretrained"] = source
     overlays = list(run.overlays)
     if run.pretrained is not None and "finetune" not in overlays:
         overlays.append("finetune")
     # With resume.json a training that was stopped goes on, and one that never began begins.
     words = bundle_command(["train", *overlays, "resume"], overrides)
-    start = None if run.continues is None else run_folder(plan, run.continues, seed)
-    epochs = int(overrides.get("epochs", 300))
-    return Step(f"{run.name}/seed{seed}/train", "train", folder, tuple(words), epochs, start, _homes(plan))
+    return Step(
+        f"{run.name}/seed{seed}/train",
+        "train",
+        folder,
+        tuple(words),
+        epochs=int(overrides.get("epochs", 300)),
+        start=None if run.continues is None else run_folder(plan, run.continues, seed),
+        homes=_homes(plan),
+        bundle=plan.bundle.resolve().name,
+        source=source,
+    )
 
 
 def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Step]:
@@ -143,7 +176,9 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
     def step(name: str, kind: str, configs: list[str], overrides: dict[str, Any]) -> Step:
         target = folder / name
         words = bundle_command(configs, {**shared, **overrides, **_places(plan, target)})
-        return Step(f"{place}/{name}", kind, target, tuple(words), homes=_homes(plan))
+        return Step(
+            f"{place}/{name}", kind, target, tuple(words), homes=_homes(plan), bundle=plan.bundle.resolve().name
+        )
 
     yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
     for name, overrides in plan.attacks.items():
@@ -154,7 +189,9 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
     dataset = str(plan.dataset_dir.resolve())
     options = ("--dataset", dataset, "--cases", str(limit), "--overrides", json.dumps(plan.common))
     interpreter = bundle_command([], {})[0]
-    yield Step(f"{place}/theory", "theory", folder / "theory", (interpreter, *program, *options), homes=_homes(plan))
+    words = (interpreter, *program, *options)
+    target = folder / "theory"
+    yield Step(f"{place}/theory", "theory", target, words, homes=_homes(plan), bundle=plan.bundle.resolve().name)
 
 
 def _homes(plan: Plan) -> tuple[Path, ...]:

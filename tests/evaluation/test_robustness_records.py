@@ -118,3 +118,10 @@ def test_a_case_of_other_files_leaves_nothing_behind_and_the_rest_stays(tmp_path
     assert made.cost
     assert made.drop_stale({"one": "changed", "two": "changed"})
     assert (made.cases, made.cost) == ([], {}), "nothing is left, and it has cost nothing"
+
+
+def test_a_record_names_every_version_that_its_results_come_from(tmp_path):
+    for version in ("2.6", "2.7", "2.7"):
+        made = records(tmp_path, {**HEADER, "versions": {"torch": version, "numpy": "2"}}, rows=[])
+        made.write()
+    assert json.loads(made.path.read_text())["versions"] == {"torch": "2.6, 2.7", "numpy": "2"}

@@ -88,6 +88,7 @@ def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, ta
         ({"runs": {"seat": []}}, "'seat' must be an object"),
         ({"bundle": "nowhere"}, "nowhere has no configs/train.json"),
         ({"dataset_dir": "nowhere"}, "nowhere has no dataset.json"),
+        ({"train": {"seed": 3}}, 'a training\'s seed stands in "seeds"'),
         ({"weights": ["best.pt"]}, "model.pt, model_final.pt"),
     ],
 )

@@ -57,6 +57,22 @@ def test_a_step_done_by_another_command_is_refused(tmp_path, plan, steps):
         run_plan(plan)
 
 
+def test_a_step_done_in_another_bundle_or_from_other_weights_is_refused(tmp_path, plan, steps):
+    weights = tmp_path / "parent.pt"
+    weights.write_bytes(b"one")
+    step = replace(script(tmp_path / "a", "step", "pass"), bundle="spleen", source=weights)
+    steps(step)
+    assert run_plan(plan)
+    assert run_plan(plan)
+    with pytest.raises(RefusalError, match="in the bundle spleen, not heart"):
+        replace(step, bundle="heart").seconds()
+    weights.write_bytes(b"two")
+    with pytest.raises(RefusalError, match="from other weights"):
+        step.seconds()
+    weights.unlink()  # it is made again before anything needs it
+    assert step.seconds() is not None
+
+
 def test_time_that_is_over_stops_between_steps_and_inside_one(tmp_path, plan, steps):
     slow = script(tmp_path / "a", "slow", "import time; time.sleep(600)")
     steps(slow)
