@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import monai.bundle
@@ -16,8 +17,6 @@ from seat_components.bundles.command_line import option_names, option_values
 from seat_components.refusals import is_bundle_run, refuse
 
 TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
-
-
 RENAMED = {"eps_255": "attack_eps_255"}
 """Ids of train.json whose part another id plays in a config that is read on top of it."""
 
@@ -41,7 +40,9 @@ def check_overrides() -> None:
         return
     known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
     names = option_names(arguments)
-    faults = [_advice(name, known) for name in names if not _is_known(name, known, groups)]
+    faults = [_advice(name, known, files) for name in names if not _is_known(name, known, groups)]
+    if "method" in names and not {_path(name)[0] for name in names} & {"schedule", "update"}:
+        faults.append("--method only gives the method's name: add its config, such as configs/free.json, instead")
     faults += [
         f"--{name} is the training's, and changes nothing here: did you mean --{other}?"
         for name, other in RENAMED.items()
@@ -76,8 +77,12 @@ def _path(name: str) -> list[str]:
     return name.lstrip("+").replace("::", "#").split("#")
 
 
-def _advice(name: str, known: Collection[str]) -> str:
-    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+def _advice(name: str, known: Collection[str], files: Sequence[str]) -> str:
+    beside = sorted(Path(files[0]).parent.glob("*.json"))
+    if overlay := next((file for file in beside if name in ConfigParser.load_config_file(file)), None):
+        return f"--{name} is not an id of these configs, but of {overlay.name}: add that config."
+    longer = [other for other in sorted(known) if other.startswith(f"{name}_")]
+    nearest = longer or difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     hint = f"Did you mean --{nearest[0]}?" if nearest else "See the ids of its configs/*.json."
     return f"--{name} is not an id of this bundle. {hint}"
 

@@ -56,7 +56,8 @@ def fold_datalist(
     if not cases:
         refuse(
             f"{index.file} lists none of the {len(names)} {section} cases of {source}'s fold {fold} "
-            f"(such as {names[0]}). For data of your own, give the cases themselves in place of the fold."
+            f"(such as {names[0]}). For data of your own, write a file of your folds and add --folds FILE "
+            "(docs/fine_tuning.md), or a bundle of your own with new-bundle (docs/own_data.md)."
         )
     if absent := len(names) - len(cases):
         logger.warning(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import ignite.distributed as idist
 import torch
 from monai.data import DataLoader
+from monai.data.utils import worker_init_fn
 
 from seat_components.data.replay import EpochSampler, ReplayableDataset
 
@@ -36,4 +39,16 @@ def training_loader(
         sampler=sampler,
         generator=torch.Generator().manual_seed(seed),
         persistent_workers=num_workers > 0,
+        worker_init_fn=_start_worker,
     )
+
+
+def _start_worker(number: int) -> None:
+    """MONAI's start of a worker; and signals that reach the whole process group are for the training to decide on.
+
+    Ctrl-C does, and SIGTERM as batch systems send it: a worker that died of it would end the training that is about to
+    save its state.
+    """
+    worker_init_fn(number)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from seat_components.networks.parallel import unwrap
 from seat_components.training.files import save_atomically
+
+logger = logging.getLogger(__name__)
 
 
 def bare_state_dict(network: nn.Module) -> dict[str, Tensor]:
@@ -38,8 +41,15 @@ class WeightSaver:
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
+        engine.add_event_handler(Events.STARTED, self._announce)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._keep_best)
         engine.add_event_handler(Events.COMPLETED, self._keep_final)
+
+    def _announce(self, engine: Engine) -> None:
+        file = self.directory / "model.pt"
+        # A resumed run goes on with its own file.
+        if engine.state.iteration == 0 and file.is_file() and idist.get_rank() == 0:
+            logger.warning(f"{file} is there already and will be replaced: to keep it, train with --ckpt_dir FOLDER.")
 
     def _keep_best(self) -> None:
         best_epoch = -1 if self.validator is None else self.validator.state.best_metric_epoch

@@ -39,7 +39,8 @@ def test_every_id_of_every_config_passes(check, bundle):
         configs = ["train", name] if name not in ("train", "inference") else [name]
         content = ConfigParser.load_config_files(files(bundle, configs))
         members = [f"{key}#{inner}" for key in ("train", "validate") for inner in content.get(key, {})]
-        keys = [key for key in [*content, *members] if RENAMED.get(key) not in content]
+        # What only seems to do something is refused elsewhere.
+        keys = [key for key in [*content, *members] if RENAMED.get(key) not in content and key != "method"]
         words = [word for key in keys for word in (f"--{key}", "1")]
         check(*words, config=["--config_file", str(files(bundle, configs))])
 
@@ -94,6 +95,8 @@ REFUSED = {
     ),
     "past the end of a list": (["--train#random_transforms#99#prob=1"], "'train#random_transforms' has no '99'"),
     "in no component": (["--train#dataset#dat#cases=1"], "Did you mean --train#dataset#data#cases?"),
+    "the beginning of an id": (["--eps", "8"], "Did you mean --eps_255?"),
+    "an overlay's id": (["--replays", "5"], "of free.json: add that config"),
     "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
 }
 
@@ -114,6 +117,11 @@ def test_all_misspelt_ids_are_named_one_a_line(check):
     assert [line.split()[0] for line in lines] == ["--epoch", "--fould"]
 
 
+def test_the_methods_name_alone_is_refused(check, bundle):
+    assert "add its config" in refused(check, "--method", "FREE")
+    check("--method", "mine", "--schedule#g_max", "8")
+
+
 def test_the_budget_of_training_is_not_that_of_an_attack(check, bundle):
     check("--eps_255", "4")
     attack = ["--config_file", str(files(bundle, ["train", "attack"]))]
@@ -123,7 +131,7 @@ def test_the_budget_of_training_is_not_that_of_an_attack(check, bundle):
 
 def test_an_id_of_an_overlay_that_is_not_named_is_refused(check, bundle):
     message = refused(check, "--attack_steps", "3")
-    assert "--attack_steps is not an id" in message
+    assert message == "--attack_steps is not an id of these configs, but of pgd.json: add that config."
     check("--attack_steps", "3", config=["--config_file", str(files(bundle, ["train", "pgd"]))])
 
 

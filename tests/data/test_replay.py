@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -162,6 +164,16 @@ class TestLoader:
         for _ in training_loader(dataset(), 3, num_workers):
             pass
         assert torch.equal(before, torch.get_rng_state())
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_workers_leave_the_signals_of_a_group_to_the_training(self, number: int) -> None:
+        loader = training_loader(dataset(), 1, num_workers=2)
+        batches = iter(loader)
+        first = [next(batches)]
+        for worker in batches._workers:
+            os.kill(worker.pid, number)
+        assert len([*first, *batches]) == COUNT
 
     def test_what_others_draw_changes_nothing(self) -> None:
         undisturbed = batches_of(training_loader(dataset(), 3))

@@ -111,6 +111,13 @@ def test_a_run_that_never_validates_still_leaves_a_model(tmp_path):
     assert all(torch.equal(model[name], final[name]) for name in final)
 
 
+def test_weights_that_would_be_replaced_are_named_before_training(tmp_path, caplog):
+    run(tmp_path, epochs=1, interval=None)
+    assert "will be replaced" not in caplog.text
+    run(tmp_path, epochs=1, interval=None)
+    assert f"{tmp_path / 'model.pt'} is there already and will be replaced" in caplog.text
+
+
 def test_the_order_follows_the_trainers_epoch_also_in_the_middle_of_one():
     class Loader(list):
         batch_size = 2
