@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from numbers import Real
 from pathlib import Path
@@ -26,6 +27,14 @@ def _is_number(value: Any) -> bool:
 
 def _is_size(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 3 and all(_is_whole(n, 1) for n in value)
+
+
+def _is_writable(value: Any) -> bool:
+    """Whether ``value`` is a folder to write in, or one that can be made; nothing is made here."""
+    if not isinstance(value, str | Path):
+        return False
+    there = next(path for path in (Path(value).absolute(), *Path(value).absolute().parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _is_device(value: Any) -> bool:
@@ -61,6 +70,8 @@ RULES: Mapping[str, Rule] = {
     "num_workers": COUNT,
     "cache_rate": (lambda value: _is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "cache_dir": (lambda value: value is None or isinstance(value, str | Path), "a folder, or null for none"),
+    "output_dir": (_is_writable, "a folder that can be made and written in"),
+    "ckpt_dir": (_is_writable, "a folder that can be made and written in"),
     "accumulate": (lambda value: value is None or _is_whole(value), "a whole number, or null to choose by itself"),
     "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
     "seed": (lambda value: _is_whole(value, 0) and value < 2**32, "a whole number, 0 to 2³²-1"),

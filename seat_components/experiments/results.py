@@ -21,6 +21,7 @@ from seat_components.reporting.robustness import WORST, Robustness
 from seat_components.reporting.tables import duration
 
 PAPER_EPS = 8
+MOST_NAMED = 12
 # The rows of the paper's Table 1 that runs of these names repeat.
 PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
 
@@ -116,10 +117,12 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
         comparable = done[0].attacks[name].protocol == "paper" and eps == PAPER_EPS
         if comparable and not all(map(math.isnan, published)):
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
-    cases = len(done[0].attacks[name].case_names)
+    cases = sorted(done[0].attacks[name].case_names)
+    # Few cases are named, as another copy of the dataset may hold others in their place.
+    named = f" ({', '.join(cases)})" if len(cases) <= MOST_NAMED else ""
     columns = [_column(done[0].attacks[name], attack) for attack in attacks]
     text = (
-        f"Mean foreground Dice at ε = {eps:g}/255 on {cases} validation cases; "
+        f"Mean foreground Dice at ε = {eps:g}/255 on {len(cases)} validation cases{named}; "
         "the worst attack per case with its 95 % interval.\n"
     )
     return text + "\n" + markdown_table(["run", *columns, "worst (95 % over cases)"], rows)

@@ -144,6 +144,7 @@ BAD_VALUES = {
     "interval": ({"val_interval": 0}, [], ["val_interval is 0", "1 or more"]),
     "patch": ({"patch_size": [16, 16]}, [], ["patch_size is [16, 16]", "three whole numbers"]),
     "seed": ({"seed": -1}, [], ["seed is -1", "0 to"]),
+    "output folder": ({"output_dir": f"{__file__}/out"}, [], ["output_dir is", "a folder that can be made"]),
     "two": ({"seed": 1.5, "memory": "huge"}, [], ["seed is 1.5", "memory is 'huge'", "recompute"]),
     "pieces": ({"accumulate": 9}, [], ["accumulate is 9", "1 to 3"]),
 }
