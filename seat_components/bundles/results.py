@@ -46,7 +46,7 @@ def collect_result(run: Path, method: str, file: str, training: str) -> dict[str
 
 
 def _attacked(robustness: dict[str, Any]) -> dict[str, Any]:
-    cases = len({row["case"] for row in robustness["cases"]})
+    cases = len({row["case"] for row in robustness["cases"]} - set(robustness.get("unfinished", ())))
     return {
         "attacked_cases": cases,
         "protocol": robustness["protocol"],

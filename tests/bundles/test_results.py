@@ -85,3 +85,9 @@ def test_attacks_on_other_weights_are_not_put_on_the_card(run):
     (run / "robustness.json").write_text(json.dumps({**ROBUSTNESS, "weights_sha256": "b" * 64}))
     with pytest.raises(RefusalError, match=r"other weights than the model\.pt"):
         results.add_protocol(TASK, run, "model.pt", "")
+
+
+def test_a_case_that_an_attack_was_stopped_in_counts_nowhere(run):
+    begun = {**ROBUSTNESS, "cases": [*ROBUSTNESS["cases"], {"case": "three"}], "unfinished": ["three"]}
+    (run / "robustness.json").write_text(json.dumps(begun))
+    assert results.collect_result(run, "SEAT", "model.pt", "…")["attacked_cases"] == 2
