@@ -41,9 +41,11 @@ def run_demo(
         The report.
 
     Raises:
-        RefusalError: if ``out`` holds a run on other data, or one of the steps fails; what it printed stands above.
+        RefusalError: if ``bundle`` is none, ``out`` holds a run on other data, or one of the steps fails; what it printed stands above.
     """
     bundle, out = bundle.resolve(), out.resolve()
+    if not (bundle / "configs" / "train.json").is_file():
+        refuse(f"{bundle} is no bundle's folder, as bundles/msd_task04_hippocampus is: it has no configs/train.json")
     training = {} if data is not None else PHANTOM_OVERRIDES
     dataset = data.resolve() if data is not None else _phantom(bundle, out / "phantom")
     _check_same_data(dataset, out / "eval" / "run.json")

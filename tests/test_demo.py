@@ -47,3 +47,8 @@ def test_training_that_was_stopped_is_not_evaluated_and_goes_on(bundle, tmp_path
     assert not (tmp_path / "eval" / "metrics.json").exists()
     run_demo(bundle, tmp_path, epochs=2, overrides=overrides)
     assert (tmp_path / "eval" / "metrics.json").is_file()
+
+
+def test_a_folder_that_is_no_bundle_is_named(tmp_path):
+    with pytest.raises(RefusalError, match="is no bundle's folder"):
+        run_demo(tmp_path, tmp_path / "out")

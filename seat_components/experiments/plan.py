@@ -77,6 +77,8 @@ def read_plan(file: Path, dataset_dir: Path | None = None, out: Path | None = No
         RefusalError: naming the file and what is wrong: no JSON, an unknown or missing entry, a run that starts from
             one that does not stand before it, a folder that is not there.
     """
+    if not file.is_file():
+        refuse(f"There is no plan {file}: a plan is a JSON file, as those in seat_components/experiments/plans")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

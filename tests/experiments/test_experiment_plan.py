@@ -103,3 +103,5 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(RefusalError, match=r"plan.json cannot be read as a plan"):
         read_plan(tmp_path / "plan.json")
+    with pytest.raises(RefusalError, match="There is no plan"):
+        read_plan(tmp_path / "other.json")
