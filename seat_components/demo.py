@@ -41,8 +41,8 @@ def run_demo(
         The report.
 
     Raises:
-        RefusalError: if ``bundle`` is none, ``out`` holds a run on other data, or one of the steps fails; what it printed
-            stands above.
+        RefusalError: if ``bundle`` is none, ``out`` holds a run on other data, or one of the steps fails; what that
+            printed stands above.
     """
     bundle, out = bundle.resolve(), out.resolve()
     if not (bundle / "configs" / "train.json").is_file():
