@@ -47,7 +47,8 @@ class RobustnessRecords:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
             self.unfinished = set(before.get("unfinished", ()))
             self.files = before.get("files", {})
-            self.header["versions"] = all_versions(before.get("versions", {}), self.header.get("versions", {}))
+            if "versions" in self.header:
+                self.header["versions"] = all_versions(before.get("versions", {}), self.header["versions"])
             self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
 
     def drop_stale(self, files: Mapping[str, str]) -> bool:
