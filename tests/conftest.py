@@ -6,10 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from seat_components.bundles.render import write_bundle
 from seat_components.data import write_phantom
 from seat_components.tasks import load_task
+
+# A few inputs per law where tests run often; SEAT_FUZZ=fuzz tries many (`make fuzz`).
+_SLOW_IS_FINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("ci", max_examples=25, derandomize=True, **_SLOW_IS_FINE)
+settings.register_profile("fuzz", max_examples=1000, **_SLOW_IS_FINE)
+settings.load_profile(os.environ.get("SEAT_FUZZ", "ci"))
 
 _BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
