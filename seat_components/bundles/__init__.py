@@ -1,7 +1,6 @@
 """Bundles: rendering them from one template and one table, and what their configs need at run time."""
 
 from seat_components.bundles.overrides import check_overrides
-from seat_components.bundles.processes import join_processes, leave_processes
 from seat_components.bundles.run_record import write_run_record
 from seat_components.bundles.tracking import check_tracking, end_tracking
 from seat_components.bundles.values import check_values
@@ -11,7 +10,5 @@ __all__ = [
     "check_tracking",
     "check_values",
     "end_tracking",
-    "join_processes",
-    "leave_processes",
     "write_run_record",
 ]

@@ -6,7 +6,7 @@ from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolum
 from seat_components.data.datalist import fold_datalist
 from seat_components.data.index import DatasetIndex, read_dataset
 from seat_components.data.intensity import ClipIntensityd, RandGaussianBrightnessd
-from seat_components.data.loader import training_loader
+from seat_components.data.loader import SteadyLoader, training_loader
 from seat_components.data.padding import PadDarkestd
 from seat_components.data.phantom import phantom, write_phantom
 from seat_components.data.replay import EpochSampler, ReplayableDataset
@@ -26,6 +26,7 @@ __all__ = [
     "RandGaussianBrightnessd",
     "ReplayableDataset",
     "SafeSpacingd",
+    "SteadyLoader",
     "check_cases",
     "fold_datalist",
     "inference_datalist",

@@ -1,15 +1,54 @@
-"""The training loader: every sample once per epoch, and no draw from the global random generator."""
+"""The training loader: every sample once per epoch, no draw from the global random generator, workers that end."""
 
 from __future__ import annotations
 
+import atexit
 import signal
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import ignite.distributed as idist
 import torch
 from monai.data import DataLoader
-from monai.data.utils import worker_init_fn
 
 from seat_components.data.replay import EpochSampler, ReplayableDataset
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class SteadyLoader(DataLoader):
+    """MONAI's ``DataLoader``, whose workers live and end with this process, whatever signals a group receives.
+
+    Ctrl-C reaches every process of a terminal's group, and batch systems send SIGTERM to all of a job's: a worker that
+    died of it would take a training along that is about to save its state. Workers are therefore started with both
+    signals blocked, which leaves no moment in which one could reach them. As that is also how Python ends processes
+    that are left when it exits, they are ended before: by ``close``, which the exit calls as well. Workers whose
+    process was killed notice that within seconds, and end.
+    """
+
+    _iterator: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        atexit.register(_close, weakref.ref(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches of an epoch; starts the workers where there are none yet."""
+        with _blocked_stops():
+            batches: Iterator[Any] = super().__iter__()
+        return batches
+
+    def close(self) -> None:
+        """End the workers, if any; the next ``iter()`` starts new ones."""
+        # PyTorch has no public way to end persistent workers before the loader is collected.
+        batches, self._iterator = self._iterator, None
+        if batches is None or self.num_workers == 0:
+            return
+        batches._shutdown_workers()
+        for worker in batches._workers:
+            worker.kill()
 
 
 def training_loader(
@@ -18,7 +57,7 @@ def training_loader(
     num_workers: int = 0,
     seed: int = 0,
     shuffle: bool = True,
-) -> DataLoader:
+) -> SteadyLoader:
     """A loader over ``dataset`` for this rank; ``loader.sampler`` is its ``EpochSampler``.
 
     The last batch of an epoch may be smaller: no sample is dropped. The loader draws from a generator of its
@@ -32,23 +71,29 @@ def training_loader(
         shuffle: whether to draw a new order in each epoch.
     """
     sampler = EpochSampler(len(dataset), seed, shuffle, rank=idist.get_rank(), world_size=idist.get_world_size())
-    return DataLoader(
+    return SteadyLoader(
         dataset,
         batch_size=batch_size,
         num_workers=num_workers,
         sampler=sampler,
         generator=torch.Generator().manual_seed(seed),
         persistent_workers=num_workers > 0,
-        worker_init_fn=_start_worker,
     )
 
 
-def _start_worker(number: int) -> None:
-    """MONAI's start of a worker; and signals that reach the whole process group are for the training to decide on.
+@contextmanager
+def _blocked_stops() -> Iterator[None]:
+    """Processes that are started inside inherit that Ctrl-C and SIGTERM wait; here they only wait until the end."""
+    if not hasattr(signal, "pthread_sigmask"):  # as on Windows, which signals no groups
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    Ctrl-C does, and SIGTERM as batch systems send it: a worker that died of it would end the training that is about to
-    save its state.
-    """
-    worker_init_fn(number)
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, signal.SIG_IGN)
+
+def _close(reference: weakref.ref[SteadyLoader]) -> None:
+    if (loader := reference()) is not None:
+        loader.close()

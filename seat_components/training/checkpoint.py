@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import shlex
+import signal
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
+from monai.engines import SupervisedTrainer
 from torch import nn
 
 from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
-from seat_components.training.files import save_atomically
+from seat_components.training.divergence import refuse_divergence
+from seat_components.training.files import failed_write, keep_as, save_atomically
 from seat_components.training.interruption import StopRequest
 
 logger = logging.getLogger(__name__)
@@ -39,8 +43,9 @@ class TrainingCheckpoint:
     (trilinear upsampling's backward pass among them) add up in any order, so that no two runs are the same to the bit.
 
     Written at the end of every epoch, and in the middle of one when the run is asked to stop (time limit, SIGTERM,
-    Ctrl-C); always whole, since the file is replaced in one move. Attach it last, so that it stores what the other
-    handlers did in the same epoch.
+    Ctrl-C); always whole, since the file is replaced in one move, and the one before is kept beside it as
+    ``training_checkpoint_previous.pt``. Attach it last, so that it stores what the other handlers did in the same
+    epoch.
 
     Args:
         directory: the run's checkpoint folder.
@@ -48,9 +53,15 @@ class TrainingCheckpoint:
             with ``state_dict`` and ``load_state_dict``.
         resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
+        settings: name → value of what the run is trained with; a resumed run says where one has changed.
+        kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
+
+    Attributes:
+        stopped_by: the signal that has stopped the training before its end; None if none has.
     """
 
     FILE_NAME = "training_checkpoint.pt"
+    PREVIOUS_NAME = "training_checkpoint_previous.pt"
 
     def __init__(
         self,
@@ -58,8 +69,14 @@ class TrainingCheckpoint:
         parts: Mapping[str, Stateful],
         resume: bool = False,
         stop_after_minutes: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        kept_settings: Collection[str] = ("learning_rate",),
     ) -> None:
         self.path = Path(directory) / self.FILE_NAME
+        self.previous = Path(directory) / self.PREVIOUS_NAME
+        self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
+        self.kept_settings = frozenset(kept_settings)
+        self.stopped_by: signal.Signals | None = None
         self.parts = dict(parts)
         self.resume = resume
         self.stop = StopRequest(stop_after_minutes)
@@ -76,6 +93,8 @@ class TrainingCheckpoint:
             self._refuse_missing_elsewhere()
         if self.resume and self.path.is_file():
             self._load(engine)
+        elif self.resume and self.previous.is_file():
+            refuse(f"There is no {self.path}, but {self.previous.name} beside it. {self._take_previous()}")
         elif self.resume:
             logger.warning(f"There is no {self.path} to resume from: this run starts afresh.")
         elif self.path.is_file():
@@ -104,7 +123,7 @@ class TrainingCheckpoint:
             absent = [name for name in self.parts if name not in content["parts"]]
             kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
         except Exception as error:
-            refuse(f"{self.path} cannot be read as a training checkpoint ({error}). Remove it to start afresh.")
+            refuse(f"{self.path} cannot be read as a training checkpoint ({error}). {self._way_out()}")
         if absent:
             refuse(f"{self.path} holds no {', '.join(absent)}: it is from another training method than this run's.")
         for name, kind in kinds.items():
@@ -127,10 +146,33 @@ class TrainingCheckpoint:
                 f"An epoch has {length} batches, but had {before} when {self.path} was written: the run goes on "
                 "from the same epoch, but not exactly as if it had never stopped."
             )
+        if engine.state.epoch > engine.state.max_epochs:
+            refuse(
+                f"{self.path} is that of a run with {engine.state.epoch} epochs done, but this one is to end after "
+                f"{engine.state.max_epochs}: nothing is left to train. Give --epochs {engine.state.epoch} or more, or "
+                "another --ckpt_dir for a new run."
+            )
+        self._say_changes(content.get("settings", {}))
         self._loaded = content
-        self._finished = engine.state.epoch >= engine.state.max_epochs
+        self._finished = engine.state.epoch == engine.state.max_epochs
         done, inside = divmod(engine.state.iteration, length)
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
+
+    def _say_changes(self, before: Mapping[str, Any]) -> None:
+        for name, value in self.settings.items():
+            if name not in before or before[name] == value:
+                continue
+            kept = name in self.kept_settings
+            follows = f"the run keeps {before[name]}" if kept else f"from here on it is {value}"
+            logger.warning(f"{name} was {before[name]} in the run that is resumed, and is now {value}: {follows}.")
+
+    def _way_out(self) -> str:
+        """What to do about a checkpoint that is damaged."""
+        return self._take_previous() if self.previous.is_file() else "Remove it to start afresh."
+
+    def _take_previous(self) -> str:
+        words = shlex.join(["mv", str(self.previous), str(self.path)])
+        return f"To go on from the checkpoint before it, give this command, then resume again:\n    {words}"
 
     def _on_start(self, engine: Engine) -> None:
         self.stop.start()
@@ -146,19 +188,21 @@ class TrainingCheckpoint:
         set_random_state(self._loaded["random"])
         self._loaded = None
 
-    def _on_batch(self, engine: Engine) -> None:
+    def _on_batch(self, engine: SupervisedTrainer) -> None:
         inside_epoch = engine.state.iteration % engine.state.epoch_length != 0
         if inside_epoch and self.stop.asked():
             self._save_and_stop(engine)
 
-    def _on_epoch(self, engine: Engine) -> None:
+    def _on_epoch(self, engine: SupervisedTrainer) -> None:
         if self.stop.asked() and engine.state.epoch < engine.state.max_epochs:
             self._save_and_stop(engine)
         else:
             self.save(engine)
 
-    def _save_and_stop(self, engine: Engine) -> None:
+    def _save_and_stop(self, engine: SupervisedTrainer) -> None:
+        refuse_divergence(engine)
         self.save(engine)
+        self.stopped_by = self.stop.signal
         logger.warning(
             f"Stopped in epoch {engine.state.epoch} of {engine.state.max_epochs} ({self.stop.reason}). "
             f"{self.path} is saved: add configs/resume.json to go on."
@@ -168,6 +212,8 @@ class TrainingCheckpoint:
     def _on_error(self, engine: Engine, error: BaseException) -> None:
         del engine
         self.stop.end()
+        if (reason := failed_write(error)) is not None and not isinstance(error, SystemExit):
+            refuse(f"The training ends, as a file cannot be read or written: {reason} ({error}).")
         raise error
 
     def save(self, engine: Engine) -> None:
@@ -181,12 +227,20 @@ class TrainingCheckpoint:
             "kinds": {
                 name: type(part).__name__ for name, part in self.parts.items() if not isinstance(part, nn.Module)
             },
+            "settings": self.settings,
             "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
             "scaler": None if engine.scaler is None else engine.scaler.state_dict(),
             "random": random_state(),
         }
         if idist.get_rank() == 0:
+            if self.path.is_file():
+                keep_as(self.path, self.previous)
             save_atomically(content, self.path)
+
+
+def _plain(value: Any) -> Any:
+    """A value as it comes back from a checkpoint: lists for tuples."""
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def random_state() -> dict[str, Any]:

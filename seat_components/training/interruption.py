@@ -21,7 +21,13 @@ class StopRequest:
     Args:
         after_minutes: stop this long after ``start``; None never does.
 
-    The first SIGTERM or Ctrl-C asks for a stop; a second one ends the process at once, as usual.
+    The first SIGTERM or Ctrl-C asks for a stop. A second one ends the process at once, as it would have without this,
+    but in a run of several processes: there ``torchrun`` hands a signal on that may have come from elsewhere too, and
+    ends its processes itself after 30 s.
+
+    Attributes:
+        reason: why to stop, in words; None as long as nothing asks for it.
+        signal: the signal that asked for it, here or in another process; None for any other reason.
 
     Raises:
         RefusalError: if ``after_minutes`` is not positive.
@@ -32,12 +38,13 @@ class StopRequest:
             refuse(f"stop_after_minutes is {after_minutes}, but it must be above 0 (or null for no limit)")
         self.after_minutes = after_minutes
         self.reason: str | None = None
+        self.signal: signal.Signals | None = None
         self._deadline = float("inf")
         self._previous: dict[signal.Signals, signal._HANDLER] = {}
 
     def start(self) -> None:
         """Start the clock and listen to signals (only the main thread can)."""
-        self.reason = None
+        self.reason = self.signal = None
         if self.after_minutes is not None:
             self._deadline = time.monotonic() + 60 * self.after_minutes
         if threading.current_thread() is threading.main_thread():
@@ -52,16 +59,26 @@ class StopRequest:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self.reason = signal.Signals(number).name
-        logger.warning(f"{self.reason}: stopping after this batch, with a checkpoint. Once more to stop at once.")
-        self.end()
+        if self.signal is not None:
+            return
+        self.signal = signal.Signals(number)
+        self.reason = self.signal.name
+        alone = idist.get_world_size() == 1
+        again = " Once more to stop at once." if alone else ""
+        logger.warning(f"{self.reason}: stopping after this batch, with a checkpoint.{again}")
+        if alone:
+            self.end()
 
     def asked(self) -> bool:
         """Whether to stop; processes of one run agree (to be called by all of them)."""
         if self.reason is None and time.monotonic() >= self._deadline:
             self.reason = f"{self.after_minutes} minutes have passed"
-        stop = self.reason is not None
-        if idist.get_world_size() > 1:
-            stop = bool(idist.all_reduce(int(stop), op="MAX"))
-            self.reason = self.reason or ("another process stopped" if stop else None)
-        return stop
+        if idist.get_world_size() == 1:
+            return self.reason is not None
+        # 0 goes on, 1 stops, a larger number is that of the signal which stops: both are above 1.
+        strongest = int(idist.all_reduce(int(self.signal or self.reason is not None), op="MAX"))
+        if strongest > 1 and self.signal is None:
+            self.signal = signal.Signals(strongest)
+        if strongest:
+            self.reason = self.reason or "another process stopped"
+        return bool(strongest)

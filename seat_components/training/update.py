@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from seat_components.refusals import refuse
+from seat_components.training.divergence import refuse_divergence
 from seat_components.training.statistics import EpochStatistics
 
 
@@ -30,7 +31,7 @@ class TrainingUpdate(ABC):
             is measured, are those of the whole batch.
 
     Raises:
-        RefusalError: if ``pieces`` is not a positive integer.
+        RefusalError: if ``pieces`` is not a positive integer; at an epoch's end, if the training has diverged.
     """
 
     def __init__(self, pieces: int = 1) -> None:
@@ -112,6 +113,7 @@ class TrainingUpdate(ABC):
         for name, value in self.statistics.compute().items():
             setattr(engine.state, name, value)
         self.statistics.reset()
+        refuse_divergence(engine)
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs; to be called by every process."""

@@ -24,6 +24,8 @@ def bare_state_dict(network: nn.Module) -> dict[str, Tensor]:
 class WeightSaver:
     """Write ``model.pt`` whenever validation finds a new best key metric, and ``model_final.pt`` when training ends.
 
+    Where a run begins clean (g = 1) and then trains on attacked images, as SEAT does, its first epochs are better on
+    clean images than what it is after: they are the best only as long as no epoch on attacked images was validated.
     A run that never validates ends with ``model.pt`` being the final weights. Attach it to the trainer, after the
     validation handler, and give it the validator that the handler runs.
 
@@ -38,10 +40,13 @@ class WeightSaver:
         self.directory = Path(directory)
         self.validator = validator
         self._best_epoch = -1
+        # The last of the clean epochs that the run began with; None once it is known that they count like others.
+        self._clean_until: int | None = 0
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
         engine.add_event_handler(Events.STARTED, self._announce)
+        engine.add_event_handler(Events.EPOCH_STARTED, self._leave_clean_start)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._keep_best)
         engine.add_event_handler(Events.COMPLETED, self._keep_final)
 
@@ -51,29 +56,55 @@ class WeightSaver:
         if engine.state.iteration == 0 and file.is_file() and idist.get_rank() == 0:
             logger.warning(f"{file} is there already and will be replaced: to keep it, train with --ckpt_dir FOLDER.")
 
+    def _leave_clean_start(self, engine: Engine) -> None:
+        """With the first epoch on attacked images begin to look for the best anew."""
+        if self._clean_until is None:
+            return
+        if getattr(engine.state, "replays", 1) == 1:
+            self._clean_until = engine.state.epoch
+            return
+        if self._best_epoch != -1 and self.validator is not None:
+            self._best_epoch = self.validator.state.best_metric_epoch = -1
+            self.validator.state.best_metric = -1.0
+            logger.info(
+                f"From epoch {engine.state.epoch} on images are attacked: the clean epochs 1 to {self._clean_until} no "
+                "longer count for model.pt, which the next validation replaces."
+            )
+        self._clean_until = None
+
     def _keep_best(self) -> None:
         best_epoch = -1 if self.validator is None else self.validator.state.best_metric_epoch
         if best_epoch != self._best_epoch:
             self._best_epoch = best_epoch
             self._save("model.pt")
 
-    def _keep_final(self) -> None:
+    def _keep_final(self, engine: Engine) -> None:
         self._save("model_final.pt")
         if self._best_epoch == -1:
             self._save("model.pt")
+        if idist.get_rank() == 0:
+            logger.info(f"{self.directory / 'model.pt'} is {self._reason(engine.state.epoch)}.")
+
+    def _reason(self, last: int) -> str:
+        """Which epoch was kept, and why."""
+        if self._best_epoch == -1 or self.validator is None:
+            return f"the network of epoch {last}, the last, as no epoch was validated"
+        metric = f"{self.validator.state.key_metric_name} {float(self.validator.state.best_metric):.4f}"
+        return f"the network of epoch {self._best_epoch}, the best of those validated ({metric})"
 
     def _save(self, name: str) -> None:
         if idist.get_rank() == 0:
             save_atomically(bare_state_dict(self.network), self.directory / name)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best metric so far, and its epoch."""
+        """The best metric so far and its epoch, and whether clean epochs have been all so far."""
         best = -1.0 if self.validator is None else float(self.validator.state.best_metric)
-        return {"best_metric": best, "best_metric_epoch": self._best_epoch}
+        return {"best_metric": best, "best_metric_epoch": self._best_epoch, "clean_until": self._clean_until}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the validator compare with the best of the run's earlier part."""
         self._best_epoch = state["best_metric_epoch"]
+        self._clean_until = state.get("clean_until")
         if self.validator is not None:
             self.validator.state.best_metric = state["best_metric"]
             self.validator.state.best_metric_epoch = state["best_metric_epoch"]

@@ -10,8 +10,8 @@ import pytest
 import torch
 from bundle_runs import SMALL, command, workflow
 
-from seat_components.bundles import join_processes
 from seat_components.refusals import RefusalError
+from seat_components.running import join_processes
 
 
 def free_port():

@@ -1,0 +1,52 @@
+"""How a run ends: statuses that scripts can rely on, and no traceback where a person or a batch system ends it.
+
+Finished, or stopped by ``stop_after_minutes``: 0. Ctrl-C: 130. SIGTERM: 143. Anything that went wrong: 1.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType
+
+from seat_components.refusals import is_bundle_run
+from seat_components.running.processes import leave_processes
+from seat_components.training.checkpoint import TrainingCheckpoint
+
+NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+def end_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end this process with one line and their status, wherever it is.
+
+    Only under ``python -m monai.bundle run``: any other program decides itself what signals do. While a training runs,
+    its checkpoint listens in their place (see ``StopRequest``).
+    """
+    if is_bundle_run() and threading.current_thread() is threading.main_thread():
+        for number in NAMES:
+            signal.signal(number, _end)
+
+
+def end_training(checkpoint: TrainingCheckpoint) -> None:
+    """After the trainer's run: end this process with the signal's status, if one has stopped the training.
+
+    Raises:
+        SystemExit: if so, under ``python -m monai.bundle run``.
+    """
+    number = checkpoint.stopped_by
+    if number is not None and is_bundle_run():
+        leave_processes()
+        raise SystemExit(status_of(number))
+
+
+def status_of(number: signal.Signals) -> int:
+    """The status of a process that a signal has ended, as shells give it."""
+    return 128 + number
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    name = NAMES[signal.Signals(number)]
+    print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
+    raise SystemExit(status_of(signal.Signals(number)))
