@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -168,12 +169,28 @@ class TestLoader:
     @pytest.mark.slow
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_workers_leave_the_signals_of_a_group_to_the_training(self, number: int) -> None:
+        """At any moment of theirs: this one may come before a worker has begun to run."""
         loader = training_loader(dataset(), 1, num_workers=2)
         batches = iter(loader)
-        first = [next(batches)]
-        for worker in batches._workers:
+        workers = multiprocessing.active_children()
+        assert len(workers) == 2
+        for worker in workers:
             os.kill(worker.pid, number)
-        assert len([*first, *batches]) == COUNT
+        assert len(list(batches)) == COUNT
+        for worker in workers:
+            os.kill(worker.pid, number)
+        assert len(list(loader)) == COUNT
+        loader.close()
+        assert not any(worker.is_alive() for worker in workers)
+        assert len(list(loader)) == COUNT, "a closed loader starts new workers"
+        loader.close()
+
+    def test_the_signals_reach_this_process_as_before(self) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        loader = training_loader(dataset(), 3, num_workers=1)
+        next(iter(loader))
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+        loader.close()
 
     def test_what_others_draw_changes_nothing(self) -> None:
         undisturbed = batches_of(training_loader(dataset(), 3))

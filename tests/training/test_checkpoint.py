@@ -1,8 +1,11 @@
 """Checkpoints of runs on several machines, and of runs that move from a CPU to a GPU (for the rest see test_resume)."""
 
+import shlex
+import subprocess
+
 import pytest
 import torch
-from harness import network, optimizer, trainer
+from harness import batches, network, optimizer, trainer
 
 from seat_components.refusals import RefusalError
 from seat_components.training import (
@@ -70,3 +73,56 @@ def test_a_run_begun_on_a_cpu_goes_on_with_amp(tmp_path, engine):
     checkpoint._on_start(engine)
     checkpoint.stop.end()
     assert engine.scaler.get_scale() == 8
+
+
+def run(folder, epochs, resume=False, **settings):
+    net = network()
+    opt = optimizer(net)
+    engine = trainer(net, CleanUpdate(), batches(sizes=(2, 2)), epochs, optimizer=opt)
+    TrainingCheckpoint(folder, {"network": net, "optimizer": opt}, resume, settings=settings).attach(engine)
+    engine.run()
+    return {name: value.clone() for name, value in net.state_dict().items()}
+
+
+def test_the_newest_two_are_kept_and_both_go_on(tmp_path):
+    whole = run(tmp_path / "whole", 3)
+    folder = tmp_path / "stopped"
+    run(folder, 2)
+    newest, previous = folder / TrainingCheckpoint.FILE_NAME, folder / TrainingCheckpoint.PREVIOUS_NAME
+    positions = [torch.load(file, weights_only=True)["position"]["iteration"] for file in (newest, previous)]
+    assert positions == [4, 2]
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content[:-100])
+    with pytest.raises(RefusalError, match="cannot be read") as caught:
+        run(folder, 3, resume=True)
+    words = shlex.split(str(caught.value).splitlines()[-1])
+    assert words == ["mv", str(previous), str(newest)]
+    subprocess.run(words, check=True)
+    assert all(torch.equal(value, whole[name]) for name, value in run(folder, 3, resume=True).items())
+
+
+def test_where_only_the_previous_one_is_left_resuming_asks_for_it(tmp_path):
+    run(tmp_path, 2)
+    (tmp_path / TrainingCheckpoint.FILE_NAME).unlink()
+    with pytest.raises(RefusalError, match="give this command, then resume again"):
+        run(tmp_path, 3, resume=True)
+
+
+def test_settings_that_have_changed_are_said_in_a_line_each(tmp_path, caplog):
+    run(tmp_path, 1, seed=0, learning_rate=0.01, patch_size=(8, 8, 8), eps_255=8)
+    run(tmp_path, 2, resume=True, seed=0, learning_rate=0.01, patch_size=[8, 8, 8], eps_255=8)
+    assert " was " not in caplog.text
+    run(tmp_path, 3, resume=True, seed=1, learning_rate=0.02, patch_size=[8, 8, 8], eps_255=4, new=1)
+    said = [line for line in caplog.messages if " was " in line]
+    assert [line.split()[0] for line in said] == ["seed", "learning_rate", "eps_255"]
+    assert "keeps 0.01" in said[1]
+    assert "from here on it is 4" in said[2]
+
+
+def test_fewer_epochs_than_are_done_are_refused_with_both_numbers(tmp_path):
+    run(tmp_path, 3)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(RefusalError, match=r"3 epochs done, but this one is to end after 2"):
+        run(tmp_path, 2, resume=True)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before

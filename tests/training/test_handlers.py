@@ -21,7 +21,6 @@ from seat_components.training import (
     Validation,
     WeightSaver,
 )
-from seat_components.training.files import write_text_atomically
 from seat_components.training.interruption import StopRequest
 
 
@@ -143,13 +142,3 @@ def test_a_signal_asks_for_a_stop_and_the_old_handler_comes_back():
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop.asked()
     assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_a_file_is_seen_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "file.txt"
-    write_text_atomically("first", path)
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        write_text_atomically("second", path)
-    assert path.read_text() == "first"
-    assert list(tmp_path.iterdir()) == [path]
