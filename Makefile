@@ -15,7 +15,7 @@ STUDIES ?=
 LABEL_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test lint bench data bundles bundle-zips label label-env clean
+.PHONY: help env run test fuzz kills lint bench data bundles bundle-zips label label-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -36,6 +36,12 @@ run: $(READY)  ## train Task04 with SEAT, evaluate, attack, report (DATA=<MSD ta
 # Tests work on small tensors, where a second thread costs more than it gives: one process a core, one thread each.
 test: $(READY)  ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+
+fuzz: $(READY)  ## many more inputs for every law about files, records, values and requests
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py
+
+kills: $(READY)  ## kill runs at random moments, resume them, compare with undisturbed ones (an hour on two cores)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/kills.py
 
 lint: $(READY)  ## check style and types
 	$(BIN)/ruff check .

@@ -126,9 +126,10 @@ def test_a_time_limit_is_no_failure(start):
 
 @pytest.mark.parametrize("where", ["batch", "worker"])
 def test_an_error_ends_it_and_leaves_the_last_checkpoint(start, where):
-    options = {"network_def": {**UNET, "_target_": "faulty.Faulty"}} if where == "batch" else {}
-    if where == "worker":
-        options = {"+train#random_transforms": [{"_target_": "faulty.Faultyd", "keys": "image"}]}
+    options = {
+        "batch": {"network_def": {**UNET, "_target_": "faulty.Faulty"}},
+        "worker": {"train#random_transforms#9": {"_target_": "faulty.Faultyd", "keys": "image"}},
+    }[where]
     run = start(epochs=FOREVER, **options).trains()
     run.fault.touch()
     assert run.ends() == 1, run.said()
