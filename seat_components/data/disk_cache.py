@@ -8,16 +8,15 @@ import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import monai
 import torch
 from monai.data import ImageReader, MetaTensor
 from monai.transforms import Transform
-from torch import Tensor
 
 import seat_components
+from seat_components.torch_file import read_torch_file
 from seat_components.training.files import save_atomically
 
 logger = logging.getLogger(__name__)
@@ -31,8 +30,8 @@ class DiskCache:
 
     A file's name is a hash of the case's files (path, size, time of change), of the transforms with all their
     settings, and of the versions of MONAI and of this package: when one of them changes, another file is written.
-    Files appear whole or not at all, hold a checksum, and are loaded with ``weights_only``; a file that is damaged all
-    the same is computed again. (MONAI's ``PersistentDataset`` writes across file systems, gives up on a truncated
+    Files appear whole or not at all, hold a checksum of all that is in them, and are loaded with ``weights_only``; a
+    file that is damaged all the same, or holds values that are not finite, is computed again. (MONAI's ``PersistentDataset`` writes across file systems, gives up on a truncated
     file, and takes its hash from transforms that remember what they read.)
 
     Kept of a volume are its voxels, its affine and the name of its file, but not the transforms applied to it: what
@@ -53,9 +52,10 @@ class DiskCache:
         path = self.path(case)
         if path.is_file():
             try:
-                return _unpacked(torch.load(path, weights_only=True))
-            except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, UnpicklingError) as error:
-                logger.warning(f"{path} is damaged ({type(error).__name__}) and is computed again.")
+                return _unpacked(read_torch_file(path))
+            # Of content that is not ours, anything may be missing or of another kind.
+            except (ValueError, LookupError, TypeError, AttributeError) as error:
+                logger.warning(f"{path} is damaged ({type(error).__name__}: {error}) and is computed again.")
         packed = _packed(compute())
         save_atomically(packed, path)
         return _unpacked(packed)
@@ -92,30 +92,40 @@ def _described(value: Any) -> Any:
 
 def _packed(item: Mapping[str, Any]) -> dict[str, Any]:
     volumes = {key: torch.as_tensor(value).contiguous() for key, value in item.items()}
-    plain = {key: value.as_tensor() if isinstance(value, MetaTensor) else value for key, value in volumes.items()}
-    return {
-        "volumes": plain,
+    content = {
+        "volumes": {
+            key: value.as_tensor() if isinstance(value, MetaTensor) else value for key, value in volumes.items()
+        },
         "affines": {key: value.affine for key, value in item.items() if isinstance(value, MetaTensor)},
         "files": {key: str(value.meta.get("filename_or_obj")) for key, value in item.items() if hasattr(value, "meta")},
-        "checksums": {key: _checksum(value) for key, value in plain.items()},
     }
+    return {**content, "checksum": _checksum(content)}
 
 
 def _unpacked(content: Mapping[str, Any]) -> dict[str, Any]:
     """The item that ``_packed`` took.
 
     Raises:
-        ValueError: if a volume is not what was written.
+        ValueError: if anything is not what was written, or a value is not finite.
     """
+    if _checksum(content) != content["checksum"]:
+        raise ValueError("its checksum does not hold")
     result = {}
     for key, volume in content["volumes"].items():
-        if _checksum(volume) != content["checksums"][key]:
-            raise ValueError(f"the checksum of '{key}' does not hold")
+        if not torch.isfinite(volume).all():
+            raise ValueError(f"'{key}' has values that are not finite")
         known = key in content["affines"]
         meta = {"filename_or_obj": content["files"][key]} if known else None
         result[key] = MetaTensor(volume, affine=content["affines"][key], meta=meta) if known else volume
     return result
 
 
-def _checksum(volume: Tensor) -> int:
-    return zlib.crc32(volume.numpy().data.cast("B")) if volume.numel() else 0
+def _checksum(content: Mapping[str, Any]) -> int:
+    """Of all tensors, with their names, types and shapes, and of the names of files."""
+    total = zlib.crc32(json.dumps(content["files"], sort_keys=True).encode())
+    for part in ("volumes", "affines"):
+        for key, value in sorted(content[part].items()):
+            total = zlib.crc32(f"{part} {key} {value.dtype} {tuple(value.shape)}".encode(), total)
+            if value.numel():
+                total = zlib.crc32(value.contiguous().numpy().data.cast("B"), total)
+    return total

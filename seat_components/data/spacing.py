@@ -11,6 +11,9 @@ from monai.data import MetaTensor
 from monai.transforms import InvertibleTransform, MapTransform, Spacing, SpatialResample
 from monai.utils import TraceKeys, ensure_tuple_rep
 
+from seat_components.data.geometry import spacing_fault
+from seat_components.refusals import RefusalError
+
 CUBIC = 3
 KEEP = -1.0  # monai's Spacing leaves an axis alone where the wanted spacing is not positive
 
@@ -54,12 +57,18 @@ class SafeSpacingd(MapTransform, InvertibleTransform):
         self.resample = SpatialResample(dtype=np.float32)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """``data`` with the keys' volumes resampled, float32."""
+        """``data`` with the keys' volumes resampled, float32.
+
+        Raises:
+            RefusalError: if a volume's grid, or what it would be resampled to, is no scan's; see ``data/geometry.py``.
+        """
         result = dict(data)
         shapes: dict[tuple[int, ...], list[int]] = {}
         for key, mode in self.key_iterator(result, self.mode):
             volume = result[key]
             before = tuple(volume.shape[1:])
+            if fault := spacing_fault(before, volume.pixdim.tolist(), self.pixdim):
+                raise RefusalError(f"{volume.meta.get('filename_or_obj', key)}: {fault}")
             # Image and label of one case may differ in the last digit of their headers, but not in the result's shape.
             result[key] = self._resampled(volume, mode, shapes.get(before))
             shapes[before] = list(result[key].shape[1:])

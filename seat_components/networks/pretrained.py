@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from zipfile import BadZipFile
 
-import torch
 from torch import Tensor, nn
 
 from seat_components.networks.parallel import unwrap
 from seat_components.networks.rog import LATTICE, ROG
+from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
+from seat_components.torch_file import UnusableFileError, read_torch_file
 
 Network = TypeVar("Network", bound=nn.Module)
-
-LISTED = 10
 
 # Where the authors' parts stand in our network. Their lattice is `backbone.<column>.cells.<0 upper | 1 lower>`.
 _OUTER_PARTS = {
@@ -47,45 +44,48 @@ _CELL_PARTS = {
 _LEAVES = {"norm.weight": "weight", "norm.bias": "bias", "conv.weight": "depthwise.weight"}
 
 
-def load_pretrained(network: Network, file: str | Path) -> Network:
+def load_pretrained(network: Network, file: str | Path, unchecked: bool = False) -> Network:
     """Load weights into ``network``, all or none of them.
+
+    Values are converted to the network's own type within their kind, such as float16 or float64 to float32. Weights in
+    the format of PyTorch before 1.6 have no checksum and are refused; the command ``weights --convert`` reads them.
 
     Args:
         network: any network; its weights are replaced in place. One wrapped for data-parallel training is unwrapped.
         file: a state dict, bare or under the key ``state_dict``, with or without the prefix ``module.``; for a ROG
             also a checkpoint of ROG's or SEAT's authors.
+        unchecked: read weights in the format of PyTorch before 1.6 as well.
 
     Returns:
         The network that was given.
 
     Raises:
-        RefusalError: if the file is missing, cannot be read, holds no state dict, or does not fit the network
-            exactly; the message lists what does not fit.
+        RefusalError: if the file is missing, damaged, cannot be read, holds no state dict, or does not fit the network
+            exactly: its names, shapes and kinds of numbers, all of them finite; the message lists what does not fit.
     """
     bare = unwrap(network)
-    weights = _without_prefix(_read_state_dict(Path(file)), "module.")
+    weights = _without_prefix(_read_state_dict(Path(file), unchecked), "module.")
     if isinstance(bare, ROG) and any(name.startswith("ROG.") for name in weights):
         weights = {_our_name(name): value for name, value in weights.items()}
-    _refuse_misfit(bare, weights, Path(file))
+    if faults := weight_faults(bare, weights):
+        refuse(
+            f"The weights {file} do not fit the network {type(bare).__name__}:\n{faults}\n"
+            "Take weights of this network, or build the network with the channels and classes of these weights."
+        )
     bare.load_state_dict(weights)
     return network
 
 
-def _read_state_dict(file: Path) -> dict[str, Tensor]:
+def _read_state_dict(file: Path, unchecked: bool) -> dict[str, Tensor]:
     if not file.is_file():
         refuse(
             f"The weights {file} do not exist; not every bundle ships any. Train first: configs/train.json writes "
             "models/model.pt. Or name a file with --weights FILE (--pretrained FILE to fine-tune)."
         )
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        refuse(
-            f"{file} is no plain checkpoint: it is another kind of file, or holds objects besides tensors, which "
-            "could run code and are not loaded. Save the network's state_dict() alone."
-        )
-    except (RuntimeError, EOFError, BadZipFile, OSError, ValueError, LookupError) as error:
-        refuse(f"{file} cannot be read as a PyTorch checkpoint ({error}). Save the network's state_dict() again.")
+        content = read_torch_file(file, unchecked)
+    except UnusableFileError as error:
+        refuse(str(error))
     weights: Any = content
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         weights = content["state_dict"]
@@ -126,35 +126,3 @@ _PARTS = {
         for theirs, ours in _CELL_PARTS.items()
     },
 }
-
-
-def _refuse_misfit(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
-    """Refuse weights that do not fit the network one to one."""
-    wanted = network.state_dict()
-    misfits = [
-        _listing("missing in the file", (name for name in wanted if name not in weights)),
-        _listing("unknown to the network", (name for name in weights if name not in wanted)),
-        _listing(
-            "of another shape",
-            (
-                f"{name} {tuple(value.shape)} instead of {tuple(wanted[name].shape)}"
-                for name, value in weights.items()
-                if name in wanted and value.shape != wanted[name].shape
-            ),
-        ),
-    ]
-    if any(misfits):
-        refuse(
-            f"The weights {file} do not fit the network {type(network).__name__}:\n"
-            + "\n".join(misfit for misfit in misfits if misfit)
-            + "\nTake weights of this network, or build the network with the channels and classes of these weights."
-        )
-
-
-def _listing(what: str, names: Iterable[str]) -> str:
-    """The first few of ``names`` and their number, as text; empty if there are none."""
-    listed = list(names)
-    if not listed:
-        return ""
-    more = f", … and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return f"  {len(listed)} {what}: " + ", ".join(listed[:LISTED]) + more

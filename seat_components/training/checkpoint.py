@@ -16,7 +16,9 @@ from monai.engines import SupervisedTrainer
 from torch import nn
 
 from seat_components.networks.parallel import unwrap
+from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
+from seat_components.torch_file import read_torch_file
 from seat_components.training.divergence import refuse_divergence
 from seat_components.training.files import failed_write, keep_as, save_atomically
 from seat_components.training.interruption import StopRequest
@@ -119,7 +121,7 @@ class TrainingCheckpoint:
 
     def _load(self, engine: Engine) -> None:
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = read_torch_file(self.path)
             absent = [name for name in self.parts if name not in content["parts"]]
             kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
         except Exception as error:
@@ -134,8 +136,8 @@ class TrainingCheckpoint:
                 )
         for name, part in self.parts.items():
             try:
-                (unwrap(part) if isinstance(part, nn.Module) else part).load_state_dict(content["parts"][name])
-            except (KeyError, ValueError, RuntimeError) as error:
+                _take_over(part, content["parts"][name])
+            except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
         position = content["position"]
         length, before = engine.state.epoch_length, position["epoch_length"]
@@ -241,6 +243,15 @@ class TrainingCheckpoint:
 def _plain(value: Any) -> Any:
     """A value as it comes back from a checkpoint: lists for tuples."""
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _take_over(part: Stateful, state: Any) -> None:
+    if not isinstance(part, nn.Module):
+        part.load_state_dict(state)
+    elif faults := weight_faults(unwrap(part), state):
+        raise ValueError(f"\n{faults}")
+    else:
+        unwrap(part).load_state_dict(state)
 
 
 def random_state() -> dict[str, Any]:

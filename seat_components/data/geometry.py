@@ -1,0 +1,83 @@
+"""What a scan's voxel grid may be: what is outside is a header in a wrong unit, or damaged, and no scan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+# From micro-CT to thick slices.
+FINEST, COARSEST = 0.01, 25.0  # mm
+MOST_ANISOTROPIC = 100.0
+SMALLEST_LENGTH = 5.0  # mm, of the longest of the three edges
+FLATTEST = 0.1  # |determinant| of the voxel axes' directions; 1 where they are at right angles
+MOST_RESAMPLED = 2**30  # voxels: 4 GiB in float32, more than a body of 0.7 × 0.7 × 2 m has at 1 mm
+_DEFAULT_PIXDIM = (1.0, 1.0, 1.0)
+
+
+def affine_fault(affine: NDArray[np.float64]) -> str | None:
+    """The rule that a voxel-to-mm affine (4, 4) breaks, in words: its axes must be finite and span space."""
+    edges = edge_lengths(affine)
+    if not (np.isfinite(affine).all() and (edges > 0).all() and np.isfinite(edges).all()):
+        return f"has an affine with voxel edges of {numbers(edges)} mm, but they must be positive and finite"
+    flatness = abs(float(np.linalg.det(affine[:3, :3] / edges)))
+    if flatness < FLATTEST:
+        return (
+            f"has an affine whose voxel axes (nearly) lie in one plane: the determinant of their directions is "
+            f"{flatness:.2g}, but must be {FLATTEST} at least"
+        )
+    return None
+
+
+def spacing_fault(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequence[float] | None = None) -> str | None:
+    """The rule that a voxel grid breaks, in words: as a scan, or once it is resampled.
+
+    Args:
+        shape: voxels along the three axes.
+        spacing: mm along the same axes.
+        pixdim: spacing that it will be resampled to, in mm along the same axes; 1 mm is tried where None.
+    """
+    words = f"has voxel spacing {numbers(spacing)} mm"
+    if not all(FINEST <= size <= COARSEST for size in spacing):
+        return f"{words}, but each must be {FINEST:g} to {COARSEST:g} mm: is its header in another unit?"
+    if max(spacing) > MOST_ANISOTROPIC * min(spacing):
+        return f"{words}, but the largest may be {MOST_ANISOTROPIC:g} times the smallest at most"
+    lengths = [count * size for count, size in zip(shape, spacing, strict=True)]
+    extent = f"{words} and is {' × '.join(f'{length:.3g}' for length in lengths)} mm large"
+    if max(lengths) < SMALLEST_LENGTH:
+        return f"{extent}, but no scan is smaller than {SMALLEST_LENGTH:g} mm: is its header in another unit?"
+    wanted = _DEFAULT_PIXDIM if pixdim is None else pixdim
+    target = f"at {'1 mm' if pixdim is None else f'the spacing of the task, {numbers(wanted)} mm'}"
+    if any(length < size for length, size in zip(lengths, wanted, strict=True)):
+        return f"{extent}: {target}, less than one voxel would be left along an axis"
+    resampled = math.prod(resampled_shape(shape, spacing, wanted))
+    if resampled > MOST_RESAMPLED:
+        return f"{extent}: {target}, it would have {resampled:.2g} voxels, but {MOST_RESAMPLED} is the most allowed"
+    return None
+
+
+def resampled_shape(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequence[float]) -> tuple[int, ...]:
+    """The voxels along each axis after resampling, as MONAI counts them: the first and last centres stay."""
+    return tuple(
+        round((count - 1) * size / wanted) + 1 for count, size, wanted in zip(shape, spacing, pixdim, strict=True)
+    )
+
+
+def edge_lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The voxel's edges in mm, along the array's axes."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        lengths: NDArray[np.float64] = np.linalg.norm(affine[:3, :3], axis=0)
+    return lengths
+
+
+def in_stored_order(pixdim: Sequence[float], affine: NDArray[np.float64]) -> tuple[float, ...]:
+    """A spacing of the axes of RAS orientation, in the order of the axes of an array with this affine."""
+    return tuple(pixdim[int(world)] for world in nib.io_orientation(affine)[:, 0])
+
+
+def numbers(values: Sequence[float] | NDArray[np.float64]) -> str:
+    """Numbers in a message."""
+    return " × ".join(f"{value:g}" for value in values)
