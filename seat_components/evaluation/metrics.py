@@ -115,14 +115,14 @@ class MetricsRecord:
         return {**self.header, "summary": summary, "cases": self.cases}
 
     def write(self) -> None:
-        """Write the record as it is now, JSON and CSV."""
-        write_json(self.content(), self.path)
+        """Write the record as it is now, CSV and JSON; the JSON last, as a case that it holds is not written again."""
         columns = ["case", "mean_dice", *(f"{name}_{label}" for name in METRICS for label in self.labels)]
         rows = (
             [row["case"], row["mean_dice"], *(row[name][label] for name in METRICS for label in self.labels)]
             for row in self.cases
         )
         write_csv(columns, rows, self.path.with_suffix(".csv"))
+        write_json(self.content(), self.path)
 
     def report(self) -> str:
         """The summary as lines of text."""

@@ -24,8 +24,8 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only: {"check", "case", "value", …}.
-        unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped;
-            their rows are kept, but they count in no mean, as their worst case is not known.
+        unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
+            rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
         files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
@@ -126,11 +126,10 @@ class RobustnessRecords:
         }
 
     def write(self, alarms: Sequence[Mapping[str, str]] = (), checked: Sequence[str] = ()) -> None:
-        """Write the record as it is now, JSON and CSV."""
+        """Write the record as it is now, CSV and JSON; the JSON last, as what it calls finished is not written again."""
         if self.path is None:
             return
         content = self.content(alarms, checked)
-        write_json(content, self.path)
         labels = [f"dice_{label}" for label in self.labels]
         columns = ["case", "attack", "eps_255", "mean_dice", *labels, "linf_over_budget", "of"]
         rows = (
@@ -141,6 +140,7 @@ class RobustnessRecords:
             for row in content["cases"]
         )
         write_csv(columns, rows, self.path.with_suffix(".csv"))
+        write_json(content, self.path)
 
 
 def mean_dice(row: Mapping[str, Any]) -> float:
