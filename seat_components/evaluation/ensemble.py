@@ -160,9 +160,7 @@ class Ensemble:
         ]
         others = {row["eps_255"] for row in self.records.cases if row["case"] == case} - {0, *self.eps_255}
         partial = {eps for eps in others if not all(self.records.has(case, attack, eps) for attack in everywhere)}
-        self.records.cases = [
-            row for row in self.records.cases if row["case"] != case or row["eps_255"] not in partial
-        ]
+        self.records.cases = [row for row in self.records.cases if row["case"] != case or row["eps_255"] not in partial]
 
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))

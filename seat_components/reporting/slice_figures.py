@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
+from seat_components.records.robustness import CLEAN
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness import CLEAN
 from seat_components.reporting.slices import AttackedSlice, Picture
 from seat_components.reporting.style import BLACK, LABELS
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seat_components.reporting.history import History, Values, Window
+from seat_components.records.history import History, Values, Window
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import (
     BLACK,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from seat_components.reporting.fields import Fields
+from seat_components.records.fields import Fields
 
 FILE = "metrics.json"
 
