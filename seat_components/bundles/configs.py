@@ -14,6 +14,7 @@ from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
 from seat_components.bundles.command_line import option_pairs, option_values, words_alone
 from seat_components.bundles.kinds import is_expression
+from seat_components.bundles.last_words import shorten_config_errors
 from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
 from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
 from seat_components.refusals import is_bundle_run, reason, refuse
@@ -26,13 +27,15 @@ def check_config() -> None:
     """Refuse a config of which something is not of its kind, cannot be computed, or does not fit together.
 
     Like ``check_overrides``, which comes first, it reads the command line, and only under ``monai.bundle run``: what is
-    wrong there would end in MONAI's errors about config expressions, before any component could say a word.
+    wrong there would end in MONAI's errors about config expressions, before any component could say a word. What only
+    building the rest can show ends in one line, too (see ``last_words``).
 
     Raises:
         SystemExit: naming the ids, their values and what they must be.
     """
     if not is_bundle_run():
         return
+    shorten_config_errors()
     arguments = sys.argv[2:]
     files = option_values(arguments, "config_file")
     if not files:
