@@ -20,6 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefusalError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        # A full disk, a missing right, a name that is too long: not this program's fault, and said by the system.
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(f"ERROR: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from seat_components.bundles.command import bundle_command
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import data_description
+from seat_components.files import is_file, is_there, resolved
+from seat_components.records.fields import Fields
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
 from seat_components.tasks import load_task
@@ -44,11 +45,11 @@ def run_demo(
         RefusalError: if ``bundle`` is none, ``out`` holds a run on other data, or one of the steps fails; what that
             printed stands above.
     """
-    bundle, out = bundle.resolve(), out.resolve()
-    if not (bundle / "configs" / "train.json").is_file():
+    bundle, out = resolved(bundle), resolved(out)
+    if not is_file(bundle / "configs" / "train.json"):
         refuse(f"{bundle} is no bundle's folder, as bundles/msd_task04_hippocampus is: it has no configs/train.json")
     training = {} if data is not None else PHANTOM_OVERRIDES
-    dataset = data.resolve() if data is not None else _phantom(bundle, out / "phantom")
+    dataset = resolved(data) if data is not None else _phantom(bundle, out / "phantom")
     _check_same_data(dataset, out / "eval" / "run.json")
     common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
     print(f"Training on {dataset} for {epochs} epochs; everything is written to {out}.", flush=True)
@@ -66,15 +67,15 @@ def run_demo(
 
 
 def _check_same_data(dataset: Path, record: Path) -> None:
-    if not record.is_file():
+    if not is_there(record):
         return
-    before, now = json.loads(record.read_text(encoding="utf-8")).get("data", ""), data_description(dataset)
+    before, now = Fields.of_file(record).text("data", ""), data_description(dataset)
     if before != now:
         refuse(f"{record.parent.parent} holds a run on other data ({before or 'not described'}): take another --out.")
 
 
 def _phantom(bundle: Path, folder: Path) -> Path:
-    task = load_task(json.loads((bundle / "configs" / "train.json").read_text(encoding="utf-8"))["task"])
+    task = load_task(Fields.of_file(bundle / "configs" / "train.json", "Render the bundle again.").name("task"))
     if not (folder / "dataset.json").is_file():
         write_phantom(task, folder, PHANTOM_CASES)
     return folder

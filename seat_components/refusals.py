@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+EXTRAS = {"einops": "networks", "matplotlib": "report", "mlflow": "tracking"}
+"""Packages that not every run needs, and the extra of ours that brings them."""
 
 
 class RefusalError(ValueError):
@@ -31,3 +35,23 @@ def is_bundle_run() -> bool:
     """Whether this process is ``python -m monai.bundle run`` (also under ``torchrun -m``)."""
     program = Path(sys.argv[0]).parts[-3:]
     return program == ("monai", "bundle", "__main__.py") and sys.argv[1:2] == ["run"]
+
+
+def reason(error: BaseException) -> str:
+    """The first cause of an error in one line; of a missing package, how to install it."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    texts = [str(one) for one in chain]
+    if missing := _first(r"No module named '(\w+)|package `(\w+)", texts):
+        package = missing[1] or missing[2]
+        extra = f", or pip install 'seat-components[{EXTRAS[package]}]'" if package in EXTRAS else ""
+        return f"{package} is not installed: pip install {package}{extra}"
+    if unknown := _first(r"referring item `(@[^`]*)`", texts):
+        return f"there is no id {unknown[1]}"
+    lines = texts[-1].strip().splitlines()
+    return f"{type(chain[-1]).__name__}: {lines[0].strip()}" if lines else type(chain[-1]).__name__
+
+
+def _first(pattern: str, texts: list[str]) -> re.Match[str] | None:
+    return next((found for text in texts if (found := re.search(pattern, text))), None)

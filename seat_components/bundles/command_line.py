@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+from typing import Any
+
+from fire.parser import DefaultParseValue
 
 
 def option_names(arguments: list[str]) -> list[str]:
@@ -12,6 +15,38 @@ def option_names(arguments: list[str]) -> list[str]:
         for argument in arguments
         if argument.startswith("--") and len(argument) > 2
     ]
+
+
+def option_pairs(arguments: list[str]) -> dict[str, Any]:
+    """The value of each option, as Fire reads it: of Python's literals, or else the text; True where none follows."""
+    pairs: dict[str, Any] = {}
+    for index, argument in enumerate(arguments):
+        if not argument.startswith("--") or len(argument) == 2:
+            continue
+        option, equals, value = argument[2:].partition("=")
+        follows = arguments[index + 1 : index + 2]
+        if equals or (follows and not _is_option(value := follows[0])):
+            pairs[option.replace("-", "_")] = DefaultParseValue(value)
+        else:
+            pairs[option.replace("-", "_")] = True
+    return pairs
+
+
+def words_alone(arguments: list[str]) -> list[str]:
+    """The words that are no option and no option's value; Fire takes them for the ids of what to run."""
+    words, belongs = [], False
+    for argument in arguments:
+        if _is_option(argument):
+            belongs = "=" not in argument
+        elif belongs:
+            belongs = False
+        else:
+            words.append(argument)
+    return words
+
+
+def _is_option(argument: str) -> bool:
+    return argument.startswith("--") or (argument[:1] == "-" and argument[1:2].isalpha())
 
 
 def option_values(arguments: list[str], name: str) -> list[str]:

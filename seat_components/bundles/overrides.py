@@ -38,7 +38,7 @@ def check_overrides() -> None:
     ids, groups = _config_ids(files)
     if not ids:
         return
-    known = {*ids, *_run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
+    known = {*ids, *run_arguments(), *TRACKING_IDS, ConfigParser.meta_key}
     names = option_names(arguments)
     faults = [_advice(name, known, files) for name in names if not _is_known(name, known, groups)]
     if "method" in names and not {_path(name)[0] for name in names} & {"schedule", "update"}:
@@ -102,5 +102,6 @@ def _config_ids(files: Iterable[str]) -> tuple[set[str], set[str]]:
     return ids, groups
 
 
-def _run_arguments() -> set[str]:
+def run_arguments() -> set[str]:
+    """The names of ``monai.bundle run``'s own options."""
     return set(inspect.signature(monai.bundle.run).parameters) - {"override"}

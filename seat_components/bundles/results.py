@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from importlib import resources
+import math
 from pathlib import Path
 from typing import Any
 
+from seat_components.files import read_json_object
+from seat_components.records.fields import Fields
+from seat_components.records.metrics import read_metrics
+from seat_components.records.robustness import Robustness, eps_of, read_robustness
 from seat_components.refusals import refuse
 from seat_components.tasks import Task
 
@@ -31,33 +35,33 @@ def collect_result(run: Path, method: str, file: str, training: str) -> dict[str
     Raises:
         RefusalError: if the two records are not of the same weights.
     """
-    metrics, robustness = (json.loads((run / name).read_text("utf-8")) for name in ("metrics.json", "robustness.json"))
-    if metrics["weights_sha256"] != robustness["weights_sha256"]:
+    metrics, robustness = read_metrics(run / "metrics.json"), read_robustness(run / "robustness.json")
+    if metrics.weights_sha256 != robustness.weights_sha256:
         refuse(f"metrics.json and robustness.json in {run} are of different weights: evaluate one file only.")
     return {
         "file": file,
         "method": method,
-        "sha256": metrics["weights_sha256"],
+        "sha256": metrics.weights_sha256,
         "training": training,
-        "cases": len(metrics["cases"]),
-        "clean": {"mean_dice": metrics["summary"]["mean_dice"], "dice": metrics["summary"]["dice"]},
+        "cases": len(metrics.cases),
+        "clean": {"mean_dice": metrics.mean_dice, "dice": {name: one.dice for name, one in metrics.labels.items()}},
         **_attacked(robustness),
     }
 
 
-def _attacked(robustness: dict[str, Any]) -> dict[str, Any]:
-    cases = len({row["case"] for row in robustness["cases"]} - set(robustness.get("unfinished", ())))
+def _attacked(robustness: Robustness) -> dict[str, Any]:
+    cases = len(set(robustness.case_names) - set(robustness.unfinished))
     return {
         "attacked_cases": cases,
-        "protocol": robustness["protocol"],
-        "scope": robustness.get("scope", "patch"),
+        "protocol": robustness.protocol,
+        "scope": robustness.scope,
         "attacked": [
             {
-                **{name: row[name] for name in ("attack", "eps_255", "mean_dice")},
+                **{"attack": row.attack, "eps_255": row.eps_255, "mean_dice": row.mean_dice},
                 # An attack that ran on some cases only says on how many.
-                **({"cases": row["cases"]} if row.get("cases", cases) != cases else {}),
+                **({} if row.cases == cases or math.isnan(row.cases) else {"cases": int(row.cases)}),
             }
-            for row in robustness["summary"]
+            for row in robustness.summary
         ],
     }
 
@@ -74,8 +78,8 @@ def add_protocol(task: Task, run: Path, file: str, command: str) -> None:
     Raises:
         RefusalError: if there is no result of these weights yet.
     """
-    robustness = json.loads((run / "robustness.json").read_text("utf-8"))
-    found = [result for result in results_of(task) if result["sha256"] == robustness["weights_sha256"]]
+    robustness = read_robustness(run / "robustness.json")
+    found = [result for result in results_of(task) if result["sha256"] == robustness.weights_sha256]
     if not found or found[0]["file"] != file:
         refuse(f"{run} attacked other weights than the {file} that the card of {task.bundle} describes.")
     added = {**_attacked(robustness), "command": command}
@@ -85,7 +89,7 @@ def add_protocol(task: Task, run: Path, file: str, command: str) -> None:
 
 def write_result(task: Task, result: dict[str, Any]) -> None:
     """Put ``result`` in the place of an earlier one of the same file."""
-    results = json.loads(FILE.read_text("utf-8"))
+    results = read_json_object(FILE)
     others = [other for other in results.get(task.name, []) if other["file"] != result["file"]]
     results[task.name] = [*others, result]
     FILE.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -93,9 +97,29 @@ def write_result(task: Task, result: dict[str, Any]) -> None:
 
 def results_of(task: Task) -> list[dict[str, Any]]:
     """The results of a task's shipped weights, best known first."""
-    content = json.loads(resources.files(__package__).joinpath("results.json").read_text("utf-8"))
-    results: list[dict[str, Any]] = content.get(task.name, [])
-    return sorted(results, key=lambda result: str(result["file"]))
+    content = Fields.of_file(FILE, "It comes with the package: install that again.")
+    results = content.records(task.name) if task.name in content else []
+    for result in results:
+        _check(result)
+    return sorted((result.values for result in results), key=lambda result: str(result["file"]))
+
+
+def _check(result: Fields) -> None:
+    """Refuse a registered result that lacks what cards, metadata and the list of weights say."""
+    for name in ("file", "method", "sha256"):
+        result.name(name)
+    result.text("training")
+    result.measured("cases")
+    clean = result.record("clean")
+    clean.dice("mean_dice")
+    clean.dice_by_label()
+    for attacked in (result, *(result.records("more") if "more" in result else ())):
+        attacked.name("protocol")
+        attacked.measured("attacked_cases")
+        for row in attacked.records("attacked"):
+            row.name("attack")
+            row.dice("mean_dice")
+            eps_of(row)
 
 
 def eval_metrics(task: Task) -> dict[str, float]:

@@ -3,85 +3,100 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable, Mapping
-from numbers import Real
-from pathlib import Path
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
-import torch
-
+from seat_components.bundles.kinds import (
+    COMPONENT,
+    COUNT,
+    FLAG,
+    FOLDER,
+    GROUP,
+    INTEGER,
+    LIST,
+    NAMES,
+    NUMBER,
+    PATH,
+    POSITIVE,
+    SIZE,
+    STEPS,
+    TEXT,
+    Rule,
+    are_budgets,
+    is_device,
+    is_number,
+    is_size,
+    or_none,
+    whole,
+)
 from seat_components.refusals import refuse
 
-# Whether a value will do, and the words for what will.
-Rule: TypeAlias = tuple[Callable[[Any], bool], str]
-
-
-def _is_whole(value: Any, least: float = -math.inf) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 3 and all(_is_whole(n, 1) for n in value)
-
-
-def _is_writable(value: Any) -> bool:
-    """Whether ``value`` is a folder to write in, or one that can be made; nothing is made here."""
-    if not isinstance(value, str | Path):
-        return False
-    there = next(path for path in (Path(value).absolute(), *Path(value).absolute().parents) if path.exists())
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-
-
-def _is_device(value: Any) -> bool:
-    """Whether this machine has the device that ``value`` names."""
-    try:
-        device = torch.device(value)
-        torch.empty(0, device=device)
-    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError):
-        return False
-    return device.type != "meta"
-
-
-WHOLE: Rule = (_is_whole, "a whole number")
-POSITIVE: Rule = (lambda value: _is_whole(value, 1), "a whole number, 1 or more")
-COUNT: Rule = (lambda value: _is_whole(value, 0), "a whole number, 0 or more")
-NUMBER: Rule = (_is_number, "a number")
-SIZE: Rule = (_is_size, "three whole numbers of voxels, each 1 or more, such as [32,48,32]")
 MODES = ("default", "recompute", "checkpoint")
+LONGEST = 200
 
 # Where only the kind is asked for here, the component that gets the value knows its range and refuses others.
-RULES: Mapping[str, Rule] = {
-    "epochs": POSITIVE,
-    "batch_size": WHOLE,
-    "learning_rate": (lambda value: _is_number(value) and 0 <= value < math.inf, "a finite number, 0 or more"),
+VALUES: Mapping[str, Rule] = {
+    "bundle_root": PATH,
+    "dataset_dir": PATH,
+    "output_dir": FOLDER,
+    "ckpt_dir": FOLDER,
+    "cache_dir": or_none(FOLDER, "for none"),
+    "weights": PATH,
+    "pretrained": PATH,
+    "task": TEXT,
+    "method": TEXT,
+    "val_images": TEXT,
+    "fold": COUNT,
+    "folds": or_none(PATH, "for the published fold"),
+    "channel_names": NAMES,
+    "label_names": NAMES,
+    "epochs": whole(1, 10**6),
+    "batch_size": INTEGER,
+    "learning_rate": (lambda value: is_number(value) and 0 <= value < math.inf, "a finite number, 0 or more"),
     "eps_255": NUMBER,
     "step_ratio": NUMBER,
     "g_max": NUMBER,
     "update_every": NUMBER,
     "relax": NUMBER,
+    "replays": POSITIVE,
+    "attack_steps": POSITIVE,
+    "val_attack_steps": POSITIVE,
     "patch_size": SIZE,
+    "sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
+    "sampling_patch_size": SIZE,
     "val_patch_size": SIZE,
     "val_interval": POSITIVE,
-    "num_workers": COUNT,
-    "cache_rate": (lambda value: _is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
-    "cache_dir": (lambda value: value is None or isinstance(value, str | Path), "a folder, or null for none"),
-    "output_dir": (_is_writable, "a folder that can be made and written in"),
-    "ckpt_dir": (_is_writable, "a folder that can be made and written in"),
-    "accumulate": (lambda value: value is None or _is_whole(value), "a whole number, or null to choose by itself"),
+    "num_workers": whole(0, 512),
+    "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
+    "accumulate": or_none(INTEGER, "to choose by itself"),
     "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
-    "seed": (lambda value: _is_whole(value, 0) and value < 2**32, "a whole number, 0 to 2³²-1"),
-    "stop_after_minutes": (lambda value: value is None or _is_number(value), "a number, or null for no limit"),
-    "device": (_is_device, "a device of this machine, such as cpu or, with a GPU, cuda:0"),
-    "attack_eps_255": (
-        lambda value: _is_number(value) or (isinstance(value, list | tuple) and all(map(_is_number, value))),
-        "a list of numbers, such as [2,4,8]",
-    ),
+    "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
+    "resume": FLAG,
+    "distributed": FLAG,
+    "amp": FLAG,
+    "stop_after_minutes": or_none(NUMBER, "for no limit"),
+    "device": (is_device, "a device of this machine, such as cpu or, with a GPU, cuda:0"),
+    "protocol": TEXT,
+    "scope": TEXT,
+    "attack_eps_255": (are_budgets, "a list of numbers, such as [2,4,8]"),
+    "steps": or_none(POSITIVE, "for the protocol's own"),
+    "max_cases": or_none(POSITIVE, "for all cases"),
 }
+"""Ids whose values are checked as they come out of the config."""
+
+PARTS: Mapping[str, Rule] = {
+    **dict.fromkeys(("network_def", "core_network", "network", "plan", "loss", "optimizer", "lr_scheduler"), COMPONENT),
+    **dict.fromkeys(("schedule", "update", "weight_saver", "history", "checkpoint"), COMPONENT),
+    **dict.fromkeys(("attack", "windows", "metrics_record"), COMPONENT),
+    **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
+    **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
+    **dict.fromkeys(("image_transforms", "handlers"), LIST),
+    **dict.fromkeys(("train", "validate", "cases"), GROUP),
+    **dict.fromkeys(("imports", "initialize", "prepare", "run", "finalize"), STEPS),
+}
+"""Ids that the config builds things from: what is written for them is checked, as only building them shows the rest."""
+
+RULES: Mapping[str, Rule] = {**VALUES, **PARTS}
 
 
 def check_values(**values: Any) -> None:
@@ -93,10 +108,20 @@ def check_values(**values: Any) -> None:
     Raises:
         RefusalError: naming every wrong option, its value and what it must be.
     """
-    wrong = [
-        f"{name} is {value!r}, but it must be {RULES[name][1]}"
+    if wrong := value_faults(values):
+        refuse("\n       ".join(wrong))
+
+
+def value_faults(values: Mapping[str, Any]) -> list[str]:
+    """One line for each value that is not of its option's kind."""
+    return [
+        f"{name} is {shown(value)}, but it must be {RULES[name][1]}"
         for name, value in values.items()
         if not RULES[name][0](value)
     ]
-    if wrong:
-        refuse("\n       ".join(wrong))
+
+
+def shown(value: Any) -> str:
+    """A value as it is named in a refusal."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from seat_components.data.agreement import require_agreement
 from seat_components.data.index import Case, read_dataset
+from seat_components.files import is_file
 from seat_components.refusals import refuse
 from seat_components.tasks import Task, fold_cases, load_task
 from seat_components.tasks.folds import Fold, read_fold
@@ -77,7 +78,7 @@ def _fold(task: Task | str, fold: int, folds: str | Path | None) -> tuple[Fold, 
 
 
 def _require_files(paths: list[str], source: Path) -> None:
-    missing = [path for path in paths if not Path(path).is_file()]
+    missing = [path for path in paths if not is_file(path)]
     if missing:
         rule = f"{source} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
         refuse("\n  ".join([rule, *missing]))

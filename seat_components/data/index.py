@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seat_components.files import read_json_object, resolved
 from seat_components.refusals import refuse
 
+ADVICE = "dataset_dir must be the folder of an MSD task, with its dataset.json."
 Case: TypeAlias = dict[str, str]
 
 
@@ -37,9 +38,9 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
         RefusalError: if the file is missing or not in MSD's form, if a path (after following links) leads
             outside the dataset, if a case is listed twice, or if nothing is listed at all.
     """
-    root = Path(dataset_dir).resolve()
+    root = resolved(dataset_dir)
     file = root / "dataset.json"
-    content = read_json_object(file)
+    content = read_json_object(file, ADVICE)
     training: dict[str, Case] = {}
     for entry in _entries(content, "training", file):
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("image", "label"))):
@@ -82,29 +83,12 @@ def inside(entry: str, root: Path, source: Path) -> str:
         RefusalError: if the path, after following links, lies outside ``root``; ``source`` names who listed it.
     """
     path = root / entry
-    if not path.resolve().is_relative_to(root):
+    if not (target := resolved(path)).is_relative_to(root):
         refuse(
-            f"{source}: '{entry}' leads to {path.resolve()}, outside the dataset. Files must lie inside "
+            f"{source}: '{entry}' leads to {target}, outside the dataset. Files must lie inside "
             f"{root}, also after following links: move or copy the data there."
         )
     return str(path)
-
-
-def read_json_object(file: Path) -> dict[str, Any]:
-    """The content of a dataset.json.
-
-    Raises:
-        RefusalError: if it is missing, not valid JSON, or not an object.
-    """
-    if not file.is_file():
-        refuse(f"{file} does not exist. dataset_dir must be the folder of an MSD task, with its dataset.json.")
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        refuse(f"{file} is not valid JSON: {error}")
-    if not isinstance(content, dict):
-        refuse(f'{file} must hold a JSON object with a list "training", as MSD writes it.')
-    return content
 
 
 def _names(content: dict[str, Any], section: str) -> dict[str, str]:

@@ -69,7 +69,9 @@ def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
 def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
     """Twice the steps from another start find worse images: the attacks had not converged."""
     worst = {(row["case"], row["eps_255"]): mean_dice(row) for row in worst_rows(records.cases)}
-    checks = [row for row in records.checks if row["check"] == MORE_EFFORT]
+    checks = [
+        row for row in records.checks if row["check"] == MORE_EFFORT and (row["case"], row.get("eps_255")) in worst
+    ]
     if not checks:
         return None
     gain = fmean(max(0.0, worst[row["case"], row["eps_255"]] - row["value"]) for row in checks)

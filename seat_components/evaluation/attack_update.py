@@ -19,7 +19,7 @@ from seat_components.budget import IntensityBudget
 from seat_components.data.index import case_name
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
-from seat_components.evaluation.ensemble import Ensemble
+from seat_components.evaluation.ensemble import Attacked, Ensemble
 from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
@@ -36,7 +36,8 @@ class AttackUpdate:
     """Evaluate each case clean and under every attack of a protocol.
 
     ``robustness.json`` and ``.csv`` are written after every attack, and what is there is not run again, so that a
-    killed evaluation goes on where it stopped. The engine's output is the worst case at the largest
+    killed evaluation goes on where it stopped. A case is complete once its attacks, its checks and its slice in
+    ``slices/`` are all there. The engine's output is the worst case at the largest
     ε, so that MONAI's metrics and handlers attach to it. Random numbers follow from (seed, case, attack, ε) alone.
 
     Args:
@@ -112,7 +113,13 @@ class AttackUpdate:
         self._put_slices_aside()
         chosen = cases[: self.max_cases]
         self.places = {name_of(case): place for place, case in enumerate(chosen)}
-        return [case for case in chosen if not self.ensemble.is_complete(name := name_of(case), self.places[name])]
+        return [case for case in chosen if not self._is_complete(name_of(case))]
+
+    def _is_complete(self, case: str) -> bool:
+        return self.ensemble.is_complete(case, self.places[case]) and self._slice_of(case).is_file()
+
+    def _slice_of(self, case: str) -> Path:
+        return self.slices / f"{case}.npz"
 
     def __call__(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Tensor]:
         """Attack one case (batch size 1); returns the engine's output."""
@@ -127,10 +134,13 @@ class AttackUpdate:
         self.records.header["device"] = str(image.device)
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
-        clean, strongest = self.ensemble.attack(predictor, case, place, image, label, _voxel_mm3(batchdata["image"]))
-        worst = min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
         radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
-        save_slices(self.slices / f"{case}.npz", image, label, clean, worst, radius)
+
+        def draw(clean: Attacked, strongest: Attacked | None) -> None:
+            save_slices(self._slice_of(case), image, label, clean, _worse(clean, strongest), radius)
+
+        voxel_mm3 = _voxel_mm3(batchdata["image"])
+        worst = _worse(*self.ensemble.attack(predictor, case, place, image, label, voxel_mm3, finish=draw))
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
@@ -171,6 +181,11 @@ class InferringNetwork(nn.Module):
         """Logits (B, K, *spatial) of an image (B, C, *spatial)."""
         logits: Tensor = self.inferer(image, self.network)
         return logits
+
+
+def _worse(clean: Attacked, strongest: Attacked | None) -> Attacked:
+    """The one of lower mean Dice; the clean one where both have the same, or nothing was run."""
+    return min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
 
 
 def _file_of(image: MetaTensor) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,9 @@ class Ensemble:
         return self.protocol.checks if place < self.protocol.checked_cases else ()
 
     def is_complete(self, case: str, place: int) -> bool:
-        """Whether the records hold everything about this case."""
+        """Whether the records hold everything about this case, and ``attack`` has come to its end."""
+        if case in self.records.unfinished:
+            return False
         rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
         checks = [ZERO_GRADIENTS, *(check.name for check in self.checks(place))]
         return all(self.records.has(case, *row) for row in rows) and all(
@@ -93,7 +95,14 @@ class Ensemble:
         )
 
     def attack(
-        self, predictor: Predictor, case: str, place: int, image: Tensor, label: Tensor, voxel_mm3: float = 1.0
+        self,
+        predictor: Predictor,
+        case: str,
+        place: int,
+        image: Tensor,
+        label: Tensor,
+        voxel_mm3: float = 1.0,
+        finish: Callable[[Attacked, Attacked | None], None] | None = None,
     ) -> tuple[Attacked, Attacked | None]:
         """Everything about one case that the records lack.
 
@@ -104,6 +113,8 @@ class Ensemble:
             image: (1, C, *spatial).
             label: (1, 1, *spatial), integer.
             voxel_mm3: a voxel's volume.
+            finish: writes what else belongs to the case, from what is returned. Only then does the case count as
+                complete, so that a run that is killed before makes good for it.
 
         Returns:
             The case without attack, and under the attack that left the lowest mean Dice at the largest ε; None where
@@ -115,6 +126,8 @@ class Ensemble:
         if len(image) != 1:
             raise ValueError(f"{case}: the image has {len(image)} samples, but a case is one: (1, C, *spatial)")
         self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
+        if case in self.records.unfinished:
+            self._drop_partial_budgets(case, place)
         self.records.unfinished.add(case)
         clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
         if not self.records.has_check(case, ZERO_GRADIENTS):
@@ -127,13 +140,27 @@ class Ensemble:
             if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
                 worst = result
             self._write()
-        self.records.unfinished.discard(case)
-        self._write()
         for check in self.checks(place):
             if not self.records.has_check(case, check.name):
                 self._check(predictor, check, case, image, label)
                 self._write()
-        return clean, self._as_recorded(predictor, case, worst, image, label)
+        worst = self._as_recorded(predictor, case, worst, image, label)
+        if finish is not None:
+            finish(clean, worst)
+        self.records.unfinished.discard(case)
+        self._write()
+        return clean, worst
+
+    def _drop_partial_budgets(self, case: str, place: int) -> None:
+        """Forget a stopped case's results at budgets that are not asked for now and lack some of the attacks."""
+        everywhere = [
+            setting.attack
+            for setting in self.protocol.attacks
+            if not setting.one_budget and (setting.cases is None or place < setting.cases)
+        ]
+        others = {row["eps_255"] for row in self.records.cases if row["case"] == case} - {0, *self.eps_255}
+        partial = {eps for eps in others if not all(self.records.has(case, attack, eps) for attack in everywhere)}
+        self.records.cases = [row for row in self.records.cases if row["case"] != case or row["eps_255"] not in partial]
 
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))

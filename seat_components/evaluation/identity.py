@@ -13,7 +13,8 @@ import numpy
 import torch
 
 import seat_components
-from seat_components.data.index import case_name, read_json_object
+from seat_components.data.index import ADVICE, case_name
+from seat_components.files import is_there, read_json_object
 from seat_components.refusals import refuse
 
 ENDS = 1 << 16
@@ -61,9 +62,9 @@ def data_description(dataset_dir: str | Path | None) -> str:
         RefusalError: if the file is not valid JSON, or not an object.
     """
     file = None if dataset_dir is None else Path(dataset_dir) / "dataset.json"
-    if file is None or not file.is_file():
+    if file is None or not is_there(file):
         return ""
-    content = read_json_object(file)
+    content = read_json_object(file, ADVICE)
     return " ".join(str(content.get(name, "")) for name in ("name", "description")).strip()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from seat_components.data.index import case_name
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
+from seat_components.records.resumable import check_metrics
 
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 METRICS = ("dice", "hausdorff95_mm", "surface_distance_mm")
@@ -60,7 +62,7 @@ class MetricsRecord:
         }
         rules = f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
         self.header: dict[str, Any] = {**identity, "rule": rules, "versions": versions()}
-        before = read_own_record(self.path, identity)
+        before = read_own_record(self.path, identity, partial(check_metrics, labels=self.labels, distances=METRICS[1:]))
         self.cases: list[dict[str, Any]] = []
         if before is not None:
             self.cases = before["cases"]
@@ -115,14 +117,14 @@ class MetricsRecord:
         return {**self.header, "summary": summary, "cases": self.cases}
 
     def write(self) -> None:
-        """Write the record as it is now, JSON and CSV."""
-        write_json(self.content(), self.path)
+        """Write the record as it is now, JSON last: for a case that it holds nothing is written again."""
         columns = ["case", "mean_dice", *(f"{name}_{label}" for name in METRICS for label in self.labels)]
         rows = (
             [row["case"], row["mean_dice"], *(row[name][label] for name in METRICS for label in self.labels)]
             for row in self.cases
         )
         write_csv(columns, rows, self.path.with_suffix(".csv"))
+        write_json(self.content(), self.path)
 
     def report(self) -> str:
         """The summary as lines of text."""

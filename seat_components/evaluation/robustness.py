@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
+from seat_components.records.resumable import check_robustness
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
 IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
@@ -24,8 +26,8 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only: {"check", "case", "value", …}.
-        unfinished: cases that not all attacks have run on yet, as in the record of an evaluation that was stopped;
-            their rows are kept, but they count in no mean, as their worst case is not known.
+        unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
+            rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
         files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
@@ -42,7 +44,8 @@ class RobustnessRecords:
         self.files: dict[str, str] = {}
         self.cost: dict[str, dict[str, float]] = {}
         identity = {name: self.header.get(name) for name in IDENTITY}
-        before = None if self.path is None else read_own_record(self.path, identity)
+        check = partial(check_robustness, labels=self.labels)
+        before = None if self.path is None else read_own_record(self.path, identity, check)
         if before is not None:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
             self.unfinished = set(before.get("unfinished", ()))
@@ -126,11 +129,10 @@ class RobustnessRecords:
         }
 
     def write(self, alarms: Sequence[Mapping[str, str]] = (), checked: Sequence[str] = ()) -> None:
-        """Write the record as it is now, JSON and CSV."""
+        """Write the record as it is now, JSON last: for a case that it holds completely nothing is written again."""
         if self.path is None:
             return
         content = self.content(alarms, checked)
-        write_json(content, self.path)
         labels = [f"dice_{label}" for label in self.labels]
         columns = ["case", "attack", "eps_255", "mean_dice", *labels, "linf_over_budget", "of"]
         rows = (
@@ -141,6 +143,7 @@ class RobustnessRecords:
             for row in content["cases"]
         )
         write_csv(columns, rows, self.path.with_suffix(".csv"))
+        write_json(content, self.path)
 
 
 def mean_dice(row: Mapping[str, Any]) -> float:

@@ -6,37 +6,43 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seat_components.files import is_there
+from seat_components.records.fields import Fields
 from seat_components.refusals import refuse
 from seat_components.training.files import write_text_atomically
 
 logger = logging.getLogger(__name__)
 
 
-def read_own_record(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+def read_own_record(path: Path, identity: Mapping[str, Any], check: Callable[[Fields], None]) -> dict[str, Any] | None:
     """The record at ``path`` if it is of the same ``identity``, to go on with; else None.
 
     A record of another identity is renamed, not lost.
 
+    Args:
+        path: the record, which need not be there.
+        identity: the values that it must have.
+        check: refuses a record of this identity that cannot be gone on with.
+
     Raises:
         RefusalError: if the file is not a record.
     """
-    if not path.is_file():
+    if not is_there(path):
         return None
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        before = {name: record.get(name) for name in identity}
-        weights = record["weights_sha256"][:8]
-        count = len(record["cases"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        refuse(f"{path} is not a record of an evaluation ({error!r}). Move it away, or take another --output_dir.")
-    if before == json.loads(json.dumps(dict(identity))):
-        logger.info(f"Going on with {path}: {count} results are there already.")
-        return record
-    _put_aside(path, weights, "was of other weights, data or settings")
+    record = Fields.of_file(path, "Move it away, or take another --output_dir: an evaluation goes on with it.")
+    weights = record.name("weights_sha256")
+    if not re.fullmatch("[0-9a-f]{8,}", weights):
+        refuse(f"{path}: 'weights_sha256' is {weights[:70]!r}, but it must be a hash in hexadecimal. Move it away.")
+    if {name: record.values.get(name) for name in identity} == json.loads(json.dumps(dict(identity))):
+        check(record)
+        logger.info(f"Going on with {path}: {len(record.array('cases'))} results are there already.")
+        return record.values
+    _put_aside(path, weights[:8], "was of other weights, data or settings")
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,15 @@ import numpy as np
 from seat_components.experiments import theory
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.steps import mark_of, run_folder
-from seat_components.reporting import history as history_records
-from seat_components.reporting import metrics as metrics_records
-from seat_components.reporting import robustness as robustness_records
-from seat_components.reporting.history import History
+from seat_components.files import is_there, read_text
+from seat_components.records import history as history_records
+from seat_components.records import metrics as metrics_records
+from seat_components.records import robustness as robustness_records
+from seat_components.records.fields import Fields
+from seat_components.records.history import History
+from seat_components.records.robustness import WORST, Robustness
+from seat_components.refusals import refuse
 from seat_components.reporting.records import Description, RunRecords
-from seat_components.reporting.robustness import WORST, Robustness
 from seat_components.training import EpochTiming
 
 
@@ -74,7 +77,7 @@ def checkpoints(plan: Plan) -> list[Checkpoint]:
     for run in plan.runs:
         for seed in plan.seeds:
             file = run_folder(plan, run.name, seed) / history_records.FILE
-            history = history_records.read_history(file) if file.is_file() else None
+            history = history_records.read_history(file) if is_there(file) else None
             if history is not None:
                 found += [_checkpoint(plan, run.name, seed, weights, history) for weights in plan.weights]
     return found
@@ -92,7 +95,7 @@ def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History)
     clean = place / "evaluate" / metrics_records.FILE
     name = run if len(plan.seeds) == 1 else f"{run}, seed {seed}"
     is_finished = mark_of(folder, "train").is_file()
-    task = json.loads((plan.bundle / "configs" / "train.json").read_text(encoding="utf-8"))["task"]
+    task = Fields.of_file(plan.bundle / "configs" / "train.json", "Render the bundle again.").name("task")
     records = RunRecords(
         folder=folder,
         description=Description(name, "", run, task, "", {}),
@@ -102,13 +105,16 @@ def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History)
         slices=(),
     )
     file = place / "theory" / theory.FILE
-    quantities = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    quantities = theory.read_theory(file) if is_there(file) else {}
     peak = _peak_mib(folder / EpochTiming.FILE_NAME)
     return Checkpoint(run, seed, weights, history, is_finished, peak, records, attacks, quantities)
 
 
 def _peak_mib(file: Path) -> float:
-    if not file.is_file():
+    if not is_there(file):
         return math.nan
-    with file.open(encoding="utf-8") as text:
-        return max((float(row["peak_mib"]) for row in csv.DictReader(text) if row.get("peak_mib")), default=math.nan)
+    rows = csv.DictReader(io.StringIO(read_text(file), newline=""))
+    try:
+        return max((float(row["peak_mib"]) for row in rows if row.get("peak_mib")), default=math.nan)
+    except (csv.Error, ValueError) as error:
+        refuse(f"{file} is not a table with memory in the column peak_mib ({error}): remove it")

@@ -11,7 +11,7 @@ from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.intervals import FEWEST, paired_difference, rank_correlation
 from seat_components.experiments.markdown import markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.reporting.robustness import WORST
+from seat_components.records.robustness import WORST
 
 PAR = 0.02
 """Two methods are on par if their Dice differs by less."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from seat_components.files import is_file, read_json_object
+from seat_components.records.history import MOST_EPOCHS
 from seat_components.refusals import refuse
 
 KINDS = {
@@ -15,7 +17,15 @@ KINDS = {
     list: ("a list", ("seeds", "weights")),
     dict: ("an object", ("common", "train", "evaluate", "attacks")),
 }
+ENTRIES = {
+    "overlays": (list, "a list of configs"),
+    "train": (dict, "an object"),
+    "pretrained": (str | None, "the name of a run"),
+    "continues": (str | None, "the name of a run"),
+}
 WEIGHTS = ("model.pt", "model_final.pt")
+NAME = re.compile(r"\w[\w.-]{0,99}")
+MOST_CASES = 10**9
 
 
 @dataclass(frozen=True)
@@ -77,13 +87,8 @@ def read_plan(file: Path, dataset_dir: Path | None = None, out: Path | None = No
         RefusalError: naming the file and what is wrong: no JSON, an unknown or missing entry, a run that starts from
             one that does not stand before it, a folder that is not there.
     """
-    if not file.is_file():
-        refuse(f"There is no plan {file}: a plan is a JSON file, as those in seat_components/experiments/plans")
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        refuse(f"{file} cannot be read as a plan: {error}")
-    if not isinstance(values, dict) or not isinstance(values.get("runs"), dict) or not values["runs"]:
+    values = read_json_object(file, "A plan is a JSON file, as those in seat_components/experiments/plans.")
+    if not isinstance(values.get("runs"), dict) or not values["runs"]:
         refuse(f'{file}: a plan is a JSON object with at least "bundle" and "runs": {{name: {{…}}}}')
     _check_types(file, values)
     runs = tuple(_run(file, name, entry) for name, entry in values.pop("runs").items())
@@ -104,7 +109,13 @@ def _run(file: Path, name: str, entry: Any) -> Run:
     if not isinstance(entry, dict):
         refuse(f"{file}: run {name!r} must be an object, {{}} for plain SEAT training")
     _check_names(file, entry, set(Run.__dataclass_fields__) - {"name"}, f"run {name!r}")
-    return Run(name=name, **{**entry, "overlays": tuple(entry.get("overlays", ()))})
+    for key, (kind, words) in ENTRIES.items():
+        if key in entry and not isinstance(entry[key], kind):
+            refuse(f"{file}: {key} of run {name!r} is {entry[key]!r}, but it must be {words}")
+    overlays = entry.get("overlays", [])
+    if not all(isinstance(overlay, str) and NAME.fullmatch(overlay) for overlay in overlays):
+        refuse(f"{file}: overlays of run {name!r} are {overlays!r}, but they must be names of configs")
+    return Run(name=name, **{**entry, "overlays": tuple(overlays)})
 
 
 def _check_types(file: Path, values: dict[str, Any]) -> None:
@@ -117,8 +128,8 @@ def _check_types(file: Path, values: dict[str, Any]) -> None:
             refuse(f"{file}: attack {name!r} is {overrides!r}, but it must be an object of attack.json's values")
     # These names become folders.
     for name in (*values["runs"], *values.get("attacks", {})):
-        if not re.fullmatch(r"\w[\w.-]*", name):
-            refuse(f"{file}: {name!r} names a folder, and may have letters, digits, '-', '_' and '.' only")
+        if not NAME.fullmatch(name):
+            refuse(f"{file}: {name!r} names a folder: up to 100 letters, digits, '-', '_' and '.'")
     for name in {"evaluate", "theory"} & set(values.get("attacks", {})):
         refuse(f"{file}: an attack cannot be named {name!r}, as another step has that folder")
 
@@ -133,12 +144,11 @@ def _check(file: Path, plan: Plan) -> None:
     def wrong(what: str) -> NoReturn:
         refuse(f"{file}: {what}")
 
-    if not (plan.bundle / "configs" / "train.json").is_file():
+    if not is_file(plan.bundle / "configs" / "train.json"):
         wrong(f"bundle {plan.bundle} has no configs/train.json")
-    if not (plan.dataset_dir / "dataset.json").is_file():
+    if not is_file(plan.dataset_dir / "dataset.json"):
         wrong(f"dataset_dir {plan.dataset_dir} has no dataset.json; give --dataset")
-    if not plan.seeds or not plan.weights or not set(plan.weights) <= set(WEIGHTS):
-        wrong(f"seeds and weights must not be empty, and weights are of {', '.join(WEIGHTS)}")
+    _check_lists(plan, wrong)
     if "seed" in plan.train or "seed" in plan.common or any("seed" in run.train for run in plan.runs):
         wrong('a training\'s seed stands in "seeds", once for all runs')
     before: set[str] = set()
@@ -147,6 +157,29 @@ def _check(file: Path, plan: Plan) -> None:
             if name is not None and name not in before:
                 wrong(f"run {run.name!r} starts from {name!r}, which must be a run that stands before it")
         for overlay in run.overlays:
-            if not (plan.bundle / "configs" / f"{overlay}.json").is_file():
+            if not is_file(plan.bundle / "configs" / f"{overlay}.json"):
                 wrong(f"run {run.name!r} names the overlay {overlay!r}, but {plan.bundle} has no such config")
         before.add(run.name)
+
+
+def _check_lists(plan: Plan, wrong: Callable[[str], NoReturn]) -> None:
+    if not _are_distinct(plan.seeds) or not all(type(seed) is int and 0 <= seed < 2**32 for seed in plan.seeds):
+        wrong(f"seeds is {list(plan.seeds)}, but it must list whole numbers, 0 to 2³²-1, each once")
+    if not _are_distinct(plan.weights) or not all(name in WEIGHTS for name in plan.weights):
+        wrong(f"weights is {list(plan.weights)}, but it must list one or both of {', '.join(WEIGHTS)}")
+    for place, overrides in _overrides(plan).items():
+        for key, least, most in (("epochs", 1, MOST_EPOCHS), ("max_cases", 1, MOST_CASES)):
+            value = overrides.get(key)
+            if value is not None and (type(value) is not int or not least <= value <= most):
+                wrong(f"{key} of {place} is {value!r}, but it must be a whole number, {least} to {most}")
+
+
+def _are_distinct(values: tuple[Any, ...]) -> bool:
+    return bool(values) and all(value not in values[:place] for place, value in enumerate(values))
+
+
+def _overrides(plan: Plan) -> dict[str, dict[str, Any]]:
+    """All values for bundle runs, by the entry that they stand in."""
+    shared = {"common": plan.common, "train": plan.train, "evaluate": plan.evaluate}
+    runs = {f"run {run.name!r}": run.train for run in plan.runs}
+    return {**shared, **runs, **{f"attack {name!r}": values for name, values in plan.attacks.items()}}

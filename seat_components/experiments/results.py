@@ -15,9 +15,9 @@ from seat_components.experiments.markdown import interval, markdown_table, numbe
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.settings import other_settings
 from seat_components.experiments.theory import margin_loss
+from seat_components.records.robustness import WORST, Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
-from seat_components.reporting.robustness import WORST, Robustness
 from seat_components.reporting.tables import duration
 
 PAPER_EPS = 8

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Iterator
@@ -13,6 +12,9 @@ from typing import Any
 from seat_components.bundles.command import bundle_command
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan, Run
+from seat_components.files import is_there, resolved
+from seat_components.records.fields import Fields
+from seat_components.records.history import FILE, read_history
 from seat_components.refusals import refuse
 from seat_components.training.files import copy_atomically, write_text_atomically
 
@@ -63,14 +65,16 @@ class Step:
             RefusalError: if it was done by another command, in another bundle or from other weights: the plan, or a
                 run that it starts from, has changed since.
         """
-        if not self.mark.is_file():
+        if not is_there(self.mark):
             return None
-        done = json.loads(self.mark.read_text(encoding="utf-8"))
-        source = self._source_hash()
+        done = Fields.of_file(self.mark, "Remove it to do the step again.")
+        source, bundle = self._source_hash(), done.text("bundle", self.bundle)
         changes = {
-            "by another command than the plan's now": done["fingerprint"] != self.fingerprint,
-            f"in the bundle {done.get('bundle')}, not {self.bundle}": done.get("bundle", self.bundle) != self.bundle,
-            f"from other weights than {self.source} is now": source not in (None, done.get("source_sha256", source)),
+            "by another command than the plan's now": done.name("fingerprint") != self.fingerprint,
+            f"in the bundle {bundle}, not {self.bundle}": bundle != self.bundle,
+            f"from other weights than {self.source} is now": (
+                source is not None and done.text("source_sha256", source) != source
+            ),
         }
         for change, happened in changes.items():
             if happened:
@@ -78,7 +82,7 @@ class Step:
                     f"{self.name} was done {change} (see {self.mark}): rename the run, or remove its folder to do it "
                     "again"
                 )
-        return float(done["seconds"])
+        return done.measured("seconds")
 
     def prepare(self) -> None:
         """Make the folder, and give a continued training what it starts from."""
@@ -120,16 +124,14 @@ def mark_of(folder: Path, name: str | None = None) -> Path:
 
 def trained_epochs(folder: Path) -> int:
     """The last epoch in the folder's training history; 0 without one."""
-    history = folder / "training_history.csv"
-    if not history.is_file():
-        return 0
-    with history.open(encoding="utf-8") as file:
-        return max((int(row["epoch"]) for row in csv.DictReader(file)), default=0)
+    file = folder / FILE
+    history = read_history(file) if is_there(file) else None
+    return 0 if history is None else history.epochs
 
 
 def run_folder(plan: Plan, run: str, seed: int) -> Path:
     """Where a run of one seed writes its weights and records."""
-    return (plan.out / run / f"seed{seed}").resolve()
+    return resolved(plan.out / run / f"seed{seed}")
 
 
 def steps_of(plan: Plan) -> Iterator[Step]:
@@ -195,7 +197,7 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
 
 
 def _homes(plan: Plan) -> tuple[Path, ...]:
-    return plan.out.resolve(), plan.dataset_dir.resolve()
+    return resolved(plan.out), resolved(plan.dataset_dir)
 
 
 def _places(plan: Plan, folder: Path) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from monai.bundle import ConfigParser
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from seat_components.records.fields import Fields
+from seat_components.refusals import refuse
 from seat_components.training.files import write_text_atomically
 
 FILE = "theory.json"
@@ -142,6 +144,22 @@ def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tenso
         "gradient_norm_1": float(mean_gradient[0]),
         "gradient_norm_2": float(mean_gradient[1]),
     }
+
+
+def read_theory(file: Path) -> dict[str, Any]:
+    """What ``main`` wrote.
+
+    Raises:
+        RefusalError: if a quantity is missing or no number.
+    """
+    fields = Fields.of_file(file, "Remove it, and its done-mark, to have it made again.")
+    for name in ("cases", "gradient_norm_1", "gradient_norm_2"):
+        fields.measured(name)
+    fields.number("log_complexity")
+    margins = fields.array("margins")
+    if not margins or not all(type(margin) in (int, float) for margin in margins):
+        refuse(f"{file}: 'margins' must list a number for each case")
+    return fields.values
 
 
 def main() -> None:

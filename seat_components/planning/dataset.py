@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, NoReturn
 
 from seat_components.data import read_dataset
 from seat_components.data.index import Case
+from seat_components.files import is_file, read_json_object
 from seat_components.refusals import refuse
 from seat_components.tasks.table import all_ct
 
@@ -54,13 +54,13 @@ def read_description(dataset_dir: str | Path) -> Description:
             numbered 0, 1, 2, … or not named by plain words.
     """
     index = read_dataset(dataset_dir)
-    content: dict[str, Any] = json.loads(index.file.read_text("utf-8"))
+    content = read_json_object(index.file)
     if len(index.training) < 2:
         refuse(
             f'{index.file} lists {len(index.training)} labelled case(s) under "training", but training and validation '
             'need at least one each. Each is {"image": path, "label": path}.'
         )
-    missing = [path for case in index.training.values() for path in case.values() if not Path(path).is_file()]
+    missing = [path for case in index.training.values() for path in case.values() if not is_file(path)]
     if missing:
         head = f"{index.file} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
         refuse("\n  ".join([head, *missing[:20]]))

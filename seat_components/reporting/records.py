@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seat_components.files import is_folder, is_there, resolved
+from seat_components.records import history, metrics, robustness
+from seat_components.records.fields import Fields
+from seat_components.records.history import History, read_history
+from seat_components.records.metrics import Metrics, read_metrics
+from seat_components.records.robustness import Robustness, read_robustness
 from seat_components.refusals import refuse
-from seat_components.reporting import history, metrics, robustness
-from seat_components.reporting.fields import Fields
-from seat_components.reporting.history import History, read_history
-from seat_components.reporting.metrics import Metrics, read_metrics
-from seat_components.reporting.robustness import Robustness, read_robustness
 from seat_components.reporting.slices import AttackedSlice, read_slices
 
 RUN_FILE = "run.json"
@@ -105,14 +106,14 @@ def read_run(folder: Path) -> RunRecords:
     Raises:
         RefusalError: if the folder is missing or has none of the records, or if one of them is malformed.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         refuse(f"{folder} is not a folder: name the output_dir of a training, evaluation or attack run")
     records = RunRecords(
         folder=folder,
         description=_describe(folder),
-        history=read_history(folder / history.FILE) if (folder / history.FILE).exists() else None,
-        metrics=read_metrics(folder / metrics.FILE) if (folder / metrics.FILE).exists() else None,
-        robustness=read_robustness(folder / robustness.FILE) if (folder / robustness.FILE).exists() else None,
+        history=read_history(folder / history.FILE) if is_there(folder / history.FILE) else None,
+        metrics=read_metrics(folder / metrics.FILE) if is_there(folder / metrics.FILE) else None,
+        robustness=read_robustness(folder / robustness.FILE) if is_there(folder / robustness.FILE) else None,
         slices=tuple(read_slices(folder / SLICES_FOLDER)),
     )
     if not (records.history or records.metrics or records.robustness or records.slices):
@@ -125,9 +126,9 @@ def read_run(folder: Path) -> RunRecords:
 
 def _describe(folder: Path) -> Description:
     path = folder / RUN_FILE
-    fields = Fields.of_file(path) if path.exists() else Fields({}, str(path))
+    fields = Fields.of_file(path) if is_there(path) else Fields({}, str(path))
     return Description(
-        name=fields.text("method", folder.resolve().name),
+        name=fields.text("method", resolved(folder).name),
         bundle=fields.text("bundle", ""),
         method=fields.text("method", ""),
         task=fields.text("task", ""),

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seat_components.files import resolved
+from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
 from seat_components.reporting import paper, tables
 from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, render
 from seat_components.reporting.records import RunRecords, read_run
-from seat_components.reporting.robustness import BUDGET_TOLERANCE
 
 PAGE = "report.html"
 PICTURE_PREFIX = "report_"
@@ -59,7 +60,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
             if isinstance(block, Image):
                 (folder / f"{PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
     page = folder / PAGE
-    page.write_text(text, encoding="utf-8")
+    page.write_bytes(text.encode("utf-8", "replace"))
     return page
 
 
@@ -117,7 +118,7 @@ def missing(runs: Sequence[RunRecords]) -> Notice | None:
 def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
     """The runs, with their folders behind names that several have, and numbers behind what is still the same."""
     names = [run.name for run in runs]
-    folders = ["/".join(run.folder.resolve().parts[-2:]) for run in runs]
+    folders = ["/".join(resolved(run.folder).parts[-2:]) for run in runs]
     longer = [f"{name} ({at})" if names.count(name) > 1 else name for name, at in zip(names, folders, strict=True)]
     final = [
         f"{name} {longer[:i].count(name) + 1}" if longer.count(name) > 1 else name for i, name in enumerate(longer)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seat_components.records.robustness import CLEAN, WORST, Robustness
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness import CLEAN, WORST, Robustness
-from seat_components.reporting.style import BLACK, GREY, attack_style, legend_beside, run_styles, tidy
+from seat_components.reporting.style import BLACK, GREY, attack_style, in_picture, legend_beside, run_styles, tidy
 
 EPS = "ε · 255"
 
@@ -24,7 +24,7 @@ def dice_by_budget(runs: Sequence[RunRecords]) -> Figure:
             continue
         budgets.update(run.robustness.budgets)
         for axes, points in ((average, run.robustness.average_curve()), (worst, run.robustness.curve(WORST))):
-            axes.plot(*points, color=colour, ls=line, marker=marker, ms=5, label=run.name)
+            axes.plot(*points, color=colour, ls=line, marker=marker, ms=5, label=in_picture(run.name))
     for axes, title in ((average, "Average over the attacks"), (worst, "Worst attack per volume")):
         _against_budget(axes, budgets, title)
     average.set_ylabel("mean foreground Dice", fontsize=9)
@@ -44,7 +44,7 @@ def dice_by_attack(robustness: Robustness) -> Figure:
         # The worst case lies below all others and is drawn over them.
         order = 4 if attack == WORST else 3
         points, subset = robustness.curve(attack), robustness.subset(attack)
-        name = f"{attack} ({subset})" if subset else attack
+        name = in_picture(attack) + (f" ({subset})" if subset else "")
         axes.plot(*points, color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order)
     axes.plot(*robustness.average_curve(), color=BLACK, ls=(0, (1, 1)), lw=2.6, label="average over attacks")
     _against_budget(axes, {0, *robustness.budgets})
@@ -61,7 +61,15 @@ def clean_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
     for run, (colour, _, marker) in zip(runs, run_styles(runs), strict=True):
         pairs = list(run.robustness.clean_and_worst(eps_255).values()) if run.robustness else []
         if pairs:
-            axes.plot(*zip(*pairs, strict=True), color=colour, ls="", marker=marker, ms=5, alpha=0.65, label=run.name)
+            axes.plot(
+                *zip(*pairs, strict=True),
+                color=colour,
+                ls="",
+                marker=marker,
+                ms=5,
+                alpha=0.65,
+                label=in_picture(run.name),
+            )
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
+from seat_components.records.robustness import CLEAN
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness import CLEAN
 from seat_components.reporting.slices import AttackedSlice, Picture
-from seat_components.reporting.style import BLACK, LABELS
+from seat_components.reporting.style import BLACK, LABELS, in_picture
 
 OPACITY = 0.35
 PANEL_INCHES = 1.75
+MOST_COLUMNS = 6
 
 
 def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
@@ -43,7 +44,7 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
         overlay(clean, one.image, one.clean_prediction, colours)
         overlay(attacked, one.image, one.attacked_prediction, colours)
         _scale_bar(figure, perturbation, one)
-        image.set_ylabel(one.case, fontsize=8)
+        image.set_ylabel(in_picture(one.case), fontsize=8)
         for axes, title in (
             (image, "image"),
             (label, "label"),
@@ -53,11 +54,17 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
         ):
             axes.set_title(title, fontsize=8.5)
     handles = [
-        Patch(facecolor=(*to_rgb(colour), OPACITY), edgecolor=colour, label=run.label_name(str(value)))
+        Patch(facecolor=(*to_rgb(colour), OPACITY), edgecolor=colour, label=in_picture(run.label_name(str(value))))
         for value, colour in colours.items()
     ]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
+        figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=min(len(handles), MOST_COLUMNS),
+            fontsize=8,
+            frameon=False,
+        )
     return figure
 
 
@@ -97,7 +104,11 @@ def _scale_bar(figure: Figure, axes: Axes, one: AttackedSlice) -> None:
 
 
 def _attack_title(one: AttackedSlice) -> str:
-    return "no attack did worse" if one.attack == CLEAN else f"perturbation, {one.attack}\nε = {one.eps_255:g}/255"
+    return (
+        "no attack did worse"
+        if one.attack == CLEAN
+        else f"perturbation, {in_picture(one.attack)}\nε = {one.eps_255:g}/255"
+    )
 
 
 def _masks(one: AttackedSlice) -> Picture:

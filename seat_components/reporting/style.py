@@ -6,7 +6,9 @@ import io
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from seat_components.reporting.records import RunRecords
 
@@ -23,6 +25,7 @@ GREY, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, BLACK = (
 )
 METHODS = {"clean": GREY, "random": SKY, "free": ORANGE, "pgd": PURPLE, "seat": BLUE}
 OTHERS = (GREEN, VERMILION, BLACK)
+LONGEST_NAME = 60
 LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ATTACKS = {
@@ -79,8 +82,25 @@ def legend_beside(axes: Axes) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, frameon=False, handlelength=2.6)
 
 
+def in_picture(name: str) -> str:
+    """A name of a run, case, label or attack as a picture shows it: one line of plain text, shortened where it is long.
+
+    matplotlib leaves a name that begins with "_" out of legends; a space before it shows it.
+    """
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+    line = line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+    return f" {line}" if line.startswith("_") else line
+
+
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, the same bytes for the same data: no date and no software version inside."""
+    """The figure as PNG, the same bytes for the same data: no date and no software version inside.
+
+    Only the labels of ticks are matplotlib's own mathematics; everywhere else a dollar is a dollar.
+    """
+    ticks = {id(label) for axis in figure.findobj(Axis) for label in axis.get_ticklabels(which="both")}
+    for text in figure.findobj(Text):
+        if id(text) not in ticks:
+            text.set_parse_math(False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=130, facecolor="white", bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()

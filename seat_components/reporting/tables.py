@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from seat_components.records.robustness import CLEAN, COMPARED_EPS, WORST, Robustness
 from seat_components.reporting import paper
 from seat_components.reporting.page import Table
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness import CLEAN, COMPARED_EPS, WORST, Robustness
 
 NONE = "—"
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seat_components.reporting.history import History, Values, Window
+from seat_components.records.history import History, Values, Window
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import (
     BLACK,
@@ -18,6 +18,7 @@ from seat_components.reporting.style import (
     MARKERS,
     VERMILION,
     Line,
+    in_picture,
     legend_beside,
     run_styles,
     tidy,
@@ -40,13 +41,13 @@ def training_curves(run: RunRecords, history: History, style: Line) -> Figure:
             dice,
             history.epoch,
             values,
-            name=run.label_name(label),
+            name=in_picture(run.label_name(label)),
             colour=LABELS[i % len(LABELS)],
             width=1,
             marker=MARKERS[1],
         )
     draw(dice, history.epoch, history["val_mean_dice"], name="mean", colour=BLACK, width=2.2, marker=MARKERS[0])
-    tidy(dice, title=f"Validation Dice ({run.description.val_images})", y="Dice")
+    tidy(dice, title=f"Validation Dice ({in_picture(run.description.val_images)})", y="Dice")
     dice.set_ylim(-0.02, 1.02)
     dice.legend(fontsize=8, frameon=False, loc="best")
 
@@ -78,7 +79,14 @@ def gradient_norm_by_window(runs: Sequence[RunRecords], length: int = 50) -> Fig
         # A small sideways shift keeps runs apart that have the same mean.
         shift = (i - (len(trained) - 1) / 2) * min(0.08, 0.5 / len(trained))
         places = np.arange(len(windows)) + shift
-        axes.plot(places, [window.mean for window in windows], color=colour, ls=line, marker=marker, label=run.name)
+        axes.plot(
+            places,
+            [window.mean for window in windows],
+            color=colour,
+            ls=line,
+            marker=marker,
+            label=in_picture(run.name),
+        )
     axes.set_xticks(range(len(longest)), [window.name for window in longest])
     axes.set_xlim(-0.5, max(len(longest), 1) - 0.5)
     positive = [mean for mean in means if mean > 0]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seat_components.files import read_json_object
 from seat_components.refusals import refuse
 
 # Case names (training, validation).
 Fold: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 COUNT = 5
+ADVICE = 'It must list the folds: {"folds": [{"training": […], "validation": […]}]}.'
 
 
 def make_folds(names: Collection[str], count: int = COUNT) -> tuple[Fold, ...]:
@@ -52,20 +55,14 @@ def read_fold(file: str | Path, fold: int) -> Fold:
             a case stands in both sections or twice.
     """
     file = Path(file)
-    if not file.is_file():
-        refuse(f'{file} does not exist. It must list the folds: {{"folds": [{{"training": […], "validation": […]}}]}}.')
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        refuse(f"{file} is not valid JSON: {error}")
-    folds = content.get("folds") if isinstance(content, dict) else None
+    folds = read_json_object(file, ADVICE).get("folds")
     if not isinstance(folds, list) or not folds:
         refuse(f'{file} must hold a JSON object with a list "folds".')
     if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < len(folds):
         refuse(f"{file} has no fold {fold!r}: its folds are 0 to {len(folds) - 1}.")
     training, validation = (_section(folds[fold], section, file, fold) for section in ("training", "validation"))
     together = (*training, *validation)
-    if twice := sorted({name for name in together if together.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(together).items() if count > 1):
         refuse(f"{file}: fold {fold} lists {', '.join(twice[:10])} twice, but a case is in one section, once.")
     return training, validation
 

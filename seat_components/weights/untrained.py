@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from seat_components.evaluation.identity import sha256
+from seat_components.files import is_file, is_there, read_json_object
 from seat_components.refusals import refuse
 from seat_components.training.files import save_atomically, write_text_atomically
 from seat_components.weights.bundle import network_of
@@ -48,9 +49,10 @@ def is_untrained(file: str | Path) -> bool:
     """Whether ``file`` is, to the byte, what ``init_weights`` wrote."""
     path = Path(file)
     record = path.parent / RECORD
-    if not (path.is_file() and record.is_file()):
+    if not (is_file(path) and is_there(record)):
         return False
-    return bool(json.loads(record.read_text("utf-8")).get(path.name) == sha256(path))
+    known = read_json_object(record, "Remove it, if these weights were trained.")
+    return bool(known.get(path.name) == sha256(path))
 
 
 def notice_untrained(weights: str | Path, output_dir: str | Path) -> None:

@@ -9,20 +9,26 @@ from seat_components.refusals import RefusalError
 from seat_components.tasks import load_task
 
 TASK = load_task("Task04_Hippocampus")
+DICE = {"Anterior": 0.8, "Posterior": 0.82468}
 METRICS = {
     "weights_sha256": "a" * 64,
-    "summary": {"mean_dice": 0.81234, "dice": {"Anterior": 0.8, "Posterior": 0.82468}},
-    "cases": [{}] * 26,
+    "summary": {"mean_dice": 0.81234, "dice": DICE},
+    "cases": [{"case": f"case_{number}", "mean_dice": 0.81} for number in range(26)],
 }
 ROBUSTNESS = {
     "weights_sha256": "a" * 64,
     "protocol": "quick",
-    "cases": [{"case": "one"}, {"case": "one"}, {"case": "two"}],
+    "cases": [
+        {"case": case, "attack": attack, "eps_255": 8, "dice": DICE, "linf_over_budget": 1.0}
+        for case, attack in (("one", "pgd-ce"), ("one", "worst"), ("two", "worst"))
+    ],
     "summary": [
-        {"attack": "clean", "eps_255": 0.0, "mean_dice": 0.8},
-        {"attack": "worst", "eps_255": 8, "mean_dice": 0.4567},
+        {"attack": "clean", "eps_255": 0.0, "mean_dice": 0.8, "dice": DICE},
+        {"attack": "worst", "eps_255": 8, "mean_dice": 0.4567, "dice": DICE},
     ],
 }
+SQUARE = {"attack": "square", "eps_255": 8, "mean_dice": 0.7, "dice": DICE, "cases": 1}
+STOPPED = {"case": "three", "attack": "pgd-ce", "eps_255": 8, "dice": DICE, "linf_over_budget": 1.0}
 
 
 @pytest.fixture
@@ -32,7 +38,6 @@ def run(tmp_path, monkeypatch):
     kept = tmp_path / "results.json"
     kept.write_text("{}")
     monkeypatch.setattr(results, "FILE", kept)
-    monkeypatch.setattr(results, "results_of", lambda task: json.loads(kept.read_text()).get(task.name, []))
     return tmp_path
 
 
@@ -57,9 +62,12 @@ def test_records_of_different_weights_are_refused(run):
 def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
     strong = {**ROBUSTNESS, "protocol": "strong"}
-    strong["summary"] = [{"attack": "square", "eps_255": 8, "mean_dice": 0.7, "cases": 1}, *ROBUSTNESS["summary"]]
+    strong["summary"] = [
+        SQUARE,
+        *ROBUSTNESS["summary"],
+    ]
     for dice in (0.1, 0.2345):
-        strong["summary"][-1] = {"attack": "worst", "eps_255": 8, "mean_dice": dice, "cases": 2}
+        strong["summary"][-1] = {"attack": "worst", "eps_255": 8, "mean_dice": dice, "dice": DICE, "cases": 2}
         (run / "robustness.json").write_text(json.dumps(strong))
         results.add_protocol(TASK, run, "model.pt", "attack.json --protocol strong")
     card = results.performance(TASK)
@@ -88,6 +96,10 @@ def test_attacks_on_other_weights_are_not_put_on_the_card(run):
 
 
 def test_a_case_that_an_attack_was_stopped_in_counts_nowhere(run):
-    begun = {**ROBUSTNESS, "cases": [*ROBUSTNESS["cases"], {"case": "three"}], "unfinished": ["three"]}
+    begun = {
+        **ROBUSTNESS,
+        "cases": [*ROBUSTNESS["cases"], STOPPED],
+        "unfinished": ["three"],
+    }
     (run / "robustness.json").write_text(json.dumps(begun))
     assert results.collect_result(run, "SEAT", "model.pt", "…")["attacked_cases"] == 2

@@ -97,7 +97,7 @@ def test_a_record_of_something_else_is_kept_aside(tmp_path, change):
 def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "robustness.json"
     path.write_text("[1, 2")
-    with pytest.raises(RefusalError, match=r"robustness\.json is not a record"):
+    with pytest.raises(RefusalError, match=r"robustness\.json is not valid JSON.*another --output_dir"):
         RobustnessRecords(tmp_path, HEADER, LABELS)
     assert path.read_text() == "[1, 2"
 

@@ -17,10 +17,10 @@ from seat_components.experiments.comparisons import (
     verdict,
 )
 from seat_components.experiments.results import robustness_table
-from seat_components.reporting.history import COLUMNS, History
-from seat_components.reporting.metrics import Metrics
+from seat_components.records.history import COLUMNS, History
+from seat_components.records.metrics import Metrics
+from seat_components.records.robustness import AttackDice, AttackedCase, Robustness
 from seat_components.reporting.records import Description, RunRecords
-from seat_components.reporting.robustness import AttackDice, AttackedCase, Robustness
 
 CASES = [f"case{i}" for i in range(12)]
 

@@ -101,7 +101,7 @@ def test_a_wrong_plan_is_refused_by_name(write, entries, message):
 
 def test_a_file_that_is_no_plan_is_refused(tmp_path):
     (tmp_path / "plan.json").write_text("{")
-    with pytest.raises(RefusalError, match=r"plan.json cannot be read as a plan"):
+    with pytest.raises(RefusalError, match=r"plan.json is not valid JSON"):
         read_plan(tmp_path / "plan.json")
-    with pytest.raises(RefusalError, match="There is no plan"):
+    with pytest.raises(RefusalError, match=r"other\.json does not exist\. A plan"):
         read_plan(tmp_path / "other.json")

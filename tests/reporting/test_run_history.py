@@ -10,8 +10,8 @@ import pytest
 import torch
 from fabricated_records import COLUMNS, write_history
 
+from seat_components.records.history import History, read_history
 from seat_components.refusals import RefusalError
-from seat_components.reporting.history import History, read_history
 from seat_components.training.history import TrainingHistory
 
 HEADER = "epoch,g,gradient_norm,threshold,backpropagations,train_loss,val_mean_dice,learning_rate,seconds"
@@ -96,7 +96,7 @@ def test_malformed_is_refused_by_file_and_rule(tmp_path: Path, header: str, line
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "training_history.csv"
     path.write_bytes(b"\xff\xfe\x00epoch")
-    with pytest.raises(RefusalError, match="not readable"):
+    with pytest.raises(RefusalError, match="not text in UTF-8"):
         read_history(path)
 
 

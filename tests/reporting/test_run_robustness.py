@@ -12,8 +12,8 @@ import pytest
 from fabricated_records import ATTACKS, EPS, robustness, write_json
 
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.robustness import Robustness, read_robustness
 from seat_components.refusals import RefusalError
-from seat_components.reporting.robustness import Robustness, read_robustness
 
 Change = Callable[[dict[str, Any]], None]
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from seat_components.records.fields import Fields
 from seat_components.refusals import refuse
-from seat_components.reporting.fields import Fields
 
 FILE = "robustness.json"
 CLEAN, RANDOM, WORST = "clean", "random", "worst"
 NOT_ATTACKS = (CLEAN, RANDOM, WORST)
 BUDGET_TOLERANCE = 1e-6
 COMPARED_EPS = 8.0
+WHOLE_RANGE = 255
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Robustness:
     Attributes:
         inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
         data: what the dataset says about itself.
+        scope: ``patch`` or ``volume``.
+        unfinished: the cases that the evaluation was stopped in; they are in no mean.
         alarms_checked: the alarms that there was something to examine for; None where the file does not say.
     """
 
@@ -91,6 +95,8 @@ class Robustness:
     cost: dict[str, Cost]
     alarms: tuple[str, ...]
     alarms_checked: tuple[str, ...] | None
+    scope: str = "patch"
+    unfinished: tuple[str, ...] = ()
 
     @property
     def attacks(self) -> list[str]:
@@ -185,15 +191,14 @@ def read_robustness(path: Path) -> Robustness:
     fields = Fields.of_file(path)
     summary = tuple(
         AttackDice(
-            row.text("attack"), _eps(row), row.dice("mean_dice"), row.dice_by_label(), row.number("cases", math.nan)
+            row.text("attack"), eps_of(row), row.dice("mean_dice"), row.dice_by_label(), row.number("cases", math.nan)
         )
         for row in fields.records("summary")
     )
-    seen = [(row.attack, row.eps_255) for row in summary]
-    for attack, eps in seen:
-        if seen.count((attack, eps)) > 1:
+    for (attack, eps), count in Counter((row.attack, row.eps_255) for row in summary).items():
+        if count > 1:
             refuse(f"{path}: the summary has {attack} at eps_255 {eps:g} more than once, but once is the rule")
-    cost = fields.record("cost") if "cost" in fields else Fields({}, str(path))
+    cost = fields.record("cost").items() if "cost" in fields else []
     return Robustness(
         bundle=fields.text("bundle", "unnamed"),
         weights_sha256=fields.text("weights_sha256", ""),
@@ -209,9 +214,11 @@ def read_robustness(path: Path) -> Robustness:
         cases=tuple(_case(row) for row in fields.records("cases")),
         by_size=tuple(_size(row) for row in fields.records("by_size")) if "by_size" in fields else (),
         size_rule=fields.text("size_rule", ""),
-        cost={attack: _cost(cost.record(attack)) for attack in cost.names()},
+        cost={attack: cost_of(row) for attack, row in cost},
         alarms=tuple(_alarms(fields)) if "alarms" in fields else (),
-        alarms_checked=tuple(map(str, fields.array("alarms_checked"))) if "alarms_checked" in fields else None,
+        alarms_checked=tuple(fields.text_list("alarms_checked")) if "alarms_checked" in fields else None,
+        scope=fields.text("scope", "patch"),
+        unfinished=tuple(fields.text_list("unfinished")) if "unfinished" in fields else (),
     )
 
 
@@ -220,14 +227,15 @@ def _settings(fields: Fields) -> dict[str, str]:
     if "settings" not in fields:
         return {}
     settings = fields.record("settings")
-    options = {attack: settings.record(attack).texts() for attack in settings.names()}
+    options = {attack: row.texts() for attack, row in settings.items()}
     return {attack: ", ".join(f"{name} {value}" for name, value in found.items()) for attack, found in options.items()}
 
 
-def _eps(row: Fields) -> float:
+def eps_of(row: Fields) -> float:
+    """A row's budget, which only the attack clean has at 0."""
     eps = row.number("eps_255")
-    if not 0 <= eps < math.inf:
-        refuse(f"{row.place}: 'eps_255' is {eps:g}, but a budget is 0 or a positive number of 255ths")
+    if not 0 <= eps <= WHOLE_RANGE:
+        refuse(f"{row.place}: 'eps_255' is {eps:g}, but a budget is 0 or a positive number of 255ths, up to 255")
     if row.text("attack") == CLEAN and eps:
         refuse(f"{row.place}: 'eps_255' is {eps:g}, but the attack clean has eps_255 0")
     return eps
@@ -236,21 +244,24 @@ def _eps(row: Fields) -> float:
 def _case(row: Fields) -> AttackedCase:
     dice = row.dice_by_label()
     mean = row.dice("mean_dice") if "mean_dice" in row else mean_of(dice.values())
-    return AttackedCase(row.text("case"), row.text("attack"), _eps(row), mean, row.number("linf_over_budget", math.nan))
+    return AttackedCase(
+        row.text("case"), row.text("attack"), eps_of(row), mean, row.number("linf_over_budget", math.nan)
+    )
 
 
 def _size(row: Fields) -> SizeDice:
-    extent = [value for value in row.array("ml") if isinstance(value, int | float)]
+    extent = [value for value in row.array("ml") if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(extent) != 2:
         refuse(f"{row.place}: 'ml' must be the least and the most volume of the group in ml")
     return SizeDice(
         *(row.text("label"), row.text("size"), float(extent[0]), float(extent[1]), row.number("cases")),
-        *(row.text("attack"), _eps(row), row.dice("dice")),
+        *(row.text("attack"), eps_of(row), row.dice("dice")),
     )
 
 
-def _cost(row: Fields) -> Cost:
-    return Cost(row.number("forwards"), row.number("backwards"), row.number("seconds"))
+def cost_of(row: Fields) -> Cost:
+    """What one attack cost."""
+    return Cost(row.measured("forwards"), row.measured("backwards"), row.measured("seconds"))
 
 
 def _alarms(fields: Fields) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from pathlib import Path
 
+from seat_components.files import read_json_object
 from seat_components.refusals import refuse
 
 DICE_TOLERANCE = 1e-6
@@ -29,12 +31,18 @@ class Fields:
         self.place = place
 
     @classmethod
-    def of_file(cls, path: Path) -> Fields:
-        """The top-level object of the JSON file ``path``."""
-        try:
-            return cls(json.loads(path.read_text(encoding="utf-8")), str(path))
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            refuse(f"{path} is not readable as JSON ({error}): write it again, or move it out of the run's folder")
+    def of_file(cls, path: Path, advice: str = "Write it again, or move it out of the run's folder.") -> Fields:
+        """The top-level object of the JSON file ``path``; ``advice`` ends a refusal."""
+        return cls(read_json_object(path, advice), str(path))
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The object as it stands in the file."""
+        return self._values
+
+    def items(self) -> list[tuple[str, Fields]]:
+        """The fields, all of them objects, by name."""
+        return [(name, self.record(name)) for name in self._values]
 
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None
@@ -47,6 +55,13 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             refuse(f"{self.place}: {name!r} is {_kind(value)}, but it must be text")
         return str(value)
+
+    def name(self, name: str) -> str:
+        """A text that names something, such as a case: not empty."""
+        value = self._values.get(name)
+        if not isinstance(value, str) or not value:
+            refuse(f"{self.place}: {name!r} is {_kind(value)}, but it must be a text that is not empty")
+        return value
 
     def number(self, name: str, default: float | None = None) -> float:
         """A number; null counts as not measured and gives NaN, and so does absence when ``default`` is given."""
@@ -64,6 +79,22 @@ class Fields:
         """An object of Dice coefficients by label."""
         return {label: self._as_dice(value, f"{name}.{label}") for label, value in self.numbers(name).items()}
 
+    def measured(self, name: str) -> float:
+        """A number, 0 or more, that was measured."""
+        value = self.number(name)
+        if not 0 <= value < math.inf:
+            refuse(f"{self.place}: {name!r} is {value:g}, but it must be a number, 0 or more")
+        return value
+
+    def dice_of(self, labels: Collection[str], name: str = "dice") -> dict[str, float]:
+        """The Dice coefficients of exactly these labels, all defined."""
+        values = self.dice_by_label(name)
+        if set(values) != set(labels):
+            refuse(f"{self.place}: {name!r} is of {', '.join(values) or 'nothing'}, but must be of {', '.join(labels)}")
+        if undefined := [label for label, value in values.items() if math.isnan(value)]:
+            refuse(f"{self.place}: '{name}.{undefined[0]}' is missing, but it must be a Dice coefficient")
+        return values
+
     def numbers(self, name: str) -> dict[str, float]:
         """An object of numbers by name."""
         values = self.record(name)._values
@@ -75,6 +106,13 @@ class Fields:
             name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for name, value in self._values.items()
         }
+
+    def text_list(self, name: str) -> list[str]:
+        """The list of texts ``name``."""
+        values = self.array(name)
+        if wrong := [value for value in values if not isinstance(value, str)]:
+            refuse(f"{self.place}: {name!r} holds {_kind(wrong[0])}, but it must be a list of texts")
+        return [str(value) for value in values]
 
     def names(self) -> list[str]:
         """The names of the fields, in the file's order."""
@@ -113,5 +151,5 @@ class Fields:
 def _kind(value: object) -> str:
     if value is None:
         return "missing"
-    kinds = {dict: "an object", list: "a list", str: f"the text {value!r:.40}", bool: "true or false"}
+    kinds = {dict: "an object", list: "a list", str: f"the text {str(value)[:40]!r}", bool: "true or false"}
     return kinds.get(type(value), f"the number {value!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from seat_components.files import read_text
 from seat_components.refusals import refuse
 
 FILE = "training_history.csv"
@@ -26,6 +28,9 @@ COLUMNS = (
     "seconds",
 )
 LABEL_PREFIX = "val_dice_"
+MAY_DIVERGE = ("gradient_norm", "threshold", "train_loss")
+"""Columns that may hold an infinity."""
+MOST_EPOCHS, LARGEST = 10**6, 1e15
 
 Values = npt.NDArray[np.float64]
 
@@ -108,11 +113,13 @@ def read_history(path: Path) -> History | None:
     Raises:
         RefusalError: if a column is missing, a cell is not a number, or the epochs do not ascend from 1.
     """
+    text = read_text(path, "It must be a table of comma-separated values.")
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except (UnicodeDecodeError, csv.Error) as error:
-        refuse(f"{path} is not readable as a table of text ({error}): it must be comma-separated UTF-8")
+        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    except csv.Error as error:
+        refuse(f"{path} is not readable as a table of comma-separated values ({error})")
+    if len(set(header)) < len(header):
+        refuse(f"{path} names a column twice in its first line: {', '.join(header)}")
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         refuse(f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(COLUMNS)}")
@@ -120,7 +127,8 @@ def read_history(path: Path) -> History | None:
         return None
     table = {name: _column(path, rows, name, header) for name in header}
     epoch = table.pop("epoch")
-    if np.isnan(epoch).any() or (epoch % 1).any() or epoch[0] < 1 or (np.diff(epoch) <= 0).any():
+    ascends = np.isfinite(epoch).all() and (epoch % 1 == 0).all() and (np.diff(epoch) > 0).all()
+    if not ascends or not 1 <= epoch[0] <= epoch[-1] <= MOST_EPOCHS:
         refuse(f"{path}: the column epoch must hold whole numbers that ascend from 1, one line per epoch")
     labels = {
         name.removeprefix(LABEL_PREFIX): values for name, values in table.items() if name.startswith(LABEL_PREFIX)
@@ -139,4 +147,6 @@ def _column(path: Path, rows: Sequence[Sequence[str]], name: str, header: Sequen
             values[i] = float(cell) if cell else math.nan
         except ValueError:
             refuse(f"{path}, line {i + 2}: {name} is {cell!r}, but it must be a number, or empty if not measured")
+        if name not in MAY_DIVERGE and not -LARGEST < values[i] < LARGEST and not math.isnan(values[i]):
+            refuse(f"{path}, line {i + 2}: {name} is {cell!r}, but it must be a finite number of a size that occurs")
     return values

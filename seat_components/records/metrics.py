@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from seat_components.reporting.fields import Fields
+from seat_components.records.fields import Fields
+from seat_components.refusals import refuse
 
 FILE = "metrics.json"
 
@@ -51,6 +52,10 @@ def read_metrics(path: Path) -> Metrics:
     distances = {
         name: summary.numbers(name) if name in summary else {} for name in ("hausdorff95_mm", "surface_distance_mm")
     }
+    rows = fields.records("cases")
+    cases = {row.text("case"): row.dice("mean_dice") for row in rows}
+    if len(cases) < len(rows):
+        refuse(f"{path}: a case stands under 'cases' more than once, but each has one row")
     return Metrics(
         bundle=fields.text("bundle", "unnamed"),
         weights_sha256=fields.text("weights_sha256", ""),
@@ -61,5 +66,5 @@ def read_metrics(path: Path) -> Metrics:
             label: LabelMetrics(dice, *(values.get(label, math.nan) for values in distances.values()))
             for label, dice in summary.dice_by_label().items()
         },
-        cases={row.text("case"): row.dice("mean_dice") for row in fields.records("cases")},
+        cases=cases,
     )

@@ -1,0 +1,147 @@
+"""The config of the command line, read once more before MONAI builds anything of it, to name what will not do."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from pydoc import locate
+from typing import Any
+
+import torch
+from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
+
+from seat_components.bundles.command_line import option_pairs, option_values, words_alone
+from seat_components.bundles.kinds import is_expression
+from seat_components.bundles.last_words import shorten_config_errors
+from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
+from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
+from seat_components.refusals import is_bundle_run, reason, refuse
+
+BASE = ("train", "inference")
+"""Configs that stand alone."""
+
+
+def check_config() -> None:
+    """Refuse a config of which something is not of its kind, cannot be computed, or does not fit together.
+
+    Like ``check_overrides``, which comes first, it reads the command line, and only under ``monai.bundle run``: what is
+    wrong there would end in MONAI's errors about config expressions, before any component could say a word. What only
+    building the rest can show ends in one line, too (see ``last_words``).
+
+    Raises:
+        SystemExit: naming the ids, their values and what they must be.
+    """
+    if not is_bundle_run():
+        return
+    shorten_config_errors()
+    arguments = sys.argv[2:]
+    files = option_values(arguments, "config_file")
+    if not files:
+        return
+    own = run_arguments() | TRACKING_IDS
+    pairs = option_pairs(arguments)
+    config = config_of(files, {name: value for name, value in pairs.items() if name not in own})
+    faults = order_faults(files)
+    faults += [
+        f"{word!r} is no id of these configs: values are given as --id value"
+        for word in (*words_alone(arguments), *(str(pairs[name]) for name in ("run_id", "final_id") if name in pairs))
+        if word not in config
+    ]
+    faults = faults or config_faults(config) or network_faults(config)
+    if faults:
+        refuse("\n       ".join(faults))
+
+
+def order_faults(files: Sequence[str]) -> list[str]:
+    """One line per config that stands before the one that replaces all it says."""
+    names = [Path(file).stem for file in files]
+    bases = [place for place, name in enumerate(names) if name in BASE]
+    last = bases[-1] if bases else 0
+    return [f"{name}.json stands before {names[last]}.json, which replaces what it says" for name in names[:last]]
+
+
+def config_of(files: Sequence[str], overrides: Mapping[str, Any]) -> ConfigParser:
+    """The merged config, with what the command line overrides."""
+    parser = ConfigParser()
+    parser.read_config(list(files))
+    parser.update({name: value for name, value in overrides.items() if value is not None})
+    parser.parse(True)
+    return parser
+
+
+def config_faults(parser: ConfigParser) -> list[str]:
+    """One line for each id whose value is not of its kind, cannot be computed, or names no component.
+
+    Values come first: what is computed from wrong ones says nothing of its own.
+    """
+    config: Mapping[str, Any] = parser.get()
+    written = {name: config[name] for name in VALUES if name in config and not is_expression(config[name])}
+    if faults := value_faults(written):
+        return faults
+    if faults := value_faults({name: config[name] for name in PARTS if name in config}):
+        return faults
+    for name in VALUES:
+        if name in config and is_expression(config[name]):
+            try:
+                value = parser.get_parsed_content(name)
+            except Exception as error:  # an expression may raise anything
+                faults.append(f"{name} is {shown(config[name])}, which cannot be computed: {reason(error)}")
+            else:
+                faults += value_faults({name: value})
+    return faults or [fault for name in PARTS if name in config for fault in component_faults(name, config[name])]
+
+
+def component_faults(name: str, config: Any) -> Iterator[str]:
+    """One line for each component in ``config`` that there is not, or whose arguments do not fit it."""
+    if isinstance(config, list):
+        for place, part in enumerate(config):
+            yield from component_faults(f"{name}#{place}", part)
+    if not isinstance(config, Mapping):
+        return
+    target = config.get("_target_")
+    if isinstance(target, str) and not is_expression(target):
+        try:
+            found = locate(ConfigComponent(dict(config), locator=LOCATOR).resolve_module_name())
+        except Exception as error:  # importing a module of one's own may raise anything
+            yield f"{name}: {target!r} cannot be imported: {reason(error)}"
+            return
+        if found is None:
+            yield f"{name}: there is no class or function {target!r}: give the module too, as in torch.optim.SGD"
+            return
+        if fault := _argument_fault(found, [key for key in config if not str(key).startswith("_")], config):
+            yield f"{name}: {target}: {fault}"
+    for key, part in config.items():
+        yield from component_faults(f"{name}#{key}", part)
+
+
+LOCATOR = ComponentLocator()
+
+
+def _argument_fault(target: Any, names: Sequence[str], config: Mapping[str, Any]) -> str:
+    if config.get("_mode_", "default") != "default":
+        return ""
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        signature.bind(**dict.fromkeys(names))
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
+def network_faults(parser: ConfigParser) -> list[str]:
+    """Why the network cannot be built, in one line; none where it can, or there is none."""
+    if "network_def" not in parser:
+        return []
+    try:
+        with torch.random.fork_rng(devices=[]):
+            network = parser.get_parsed_content("network_def")
+    except Exception as error:  # a network of another's may raise anything
+        return [f"network_def cannot be built: {reason(error)}"]
+    if isinstance(network, torch.nn.Module):
+        return []
+    return [f"network_def gives {type(network).__name__}, but it must be a network, a torch.nn.Module"]

@@ -1,0 +1,168 @@
+"""Reading files that people, other programs or a killed run may have spoilt: by one rule, refused by name."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from seat_components.refusals import RefusalError, refuse
+
+DEEPEST = 100
+"""Objects and lists within one another, beyond which no file of ours or of a dataset goes."""
+LARGEST_WHOLE = 2**63
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether anything bears this name: also a link that leads nowhere, or in a circle."""
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether this is a file that can be asked for; False also for a name that no file can have."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether this is a folder that can be asked for; False also for a name that no folder can have."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def resolved(path: str | Path) -> Path:
+    """The absolute path, links followed; it need not be there.
+
+    Raises:
+        RefusalError: for links in a circle, or a name that no file can have.
+    """
+    try:
+        return Path(path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        refuse(f"{str(path)!r} leads nowhere ({error}): a link in a circle, or a name that no file can have.")
+
+
+def read_text(file: str | Path, advice: str = "") -> str:
+    """The content of a UTF-8 file, without a byte-order mark.
+
+    Args:
+        file: its path.
+        advice: what to do, said at the end of a refusal.
+
+    Raises:
+        RefusalError: naming the file and why it cannot be read.
+    """
+    if not is_there(file):
+        _refuse(file, "does not exist", advice)
+    if not is_file(file):
+        _refuse(file, "is no file, but a folder, or a link that leads nowhere", advice)
+    try:
+        return Path(file).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        _refuse(file, f"cannot be read ({error.strerror})", advice)
+    except UnicodeDecodeError as error:
+        _refuse(file, f"is not text in UTF-8 (byte {error.start})", advice)
+
+
+def read_json(file: str | Path, advice: str = "") -> Any:
+    """The content of a JSON file, strictly.
+
+    Beside what JSON forbids, refused are: NaN and Infinity, which are no JSON, numbers beyond 64 bits and beyond
+    floating point, a name that stands twice in one object, values nested more than ``DEEPEST`` deep, and texts with a
+    zero byte or half of a character, which can stand in no file name.
+
+    Raises:
+        RefusalError: naming the file and the rule.
+    """
+    text = read_text(file, advice)
+    try:
+        content = json.loads(
+            text, parse_constant=_no_number, parse_int=_whole, parse_float=_real, object_pairs_hook=_object
+        )
+        _check(content)
+    except RecursionError:
+        _refuse(file, f"is nested more than {DEEPEST} deep", advice)
+    except RefusalError as error:
+        _refuse(file, str(error), advice)
+    except ValueError as error:
+        _refuse(file, f"is not valid JSON: {error}", advice)
+    return content
+
+
+def read_json_object(file: str | Path, advice: str = "") -> dict[str, Any]:
+    """The content of a JSON file that holds one object; see ``read_json``.
+
+    Raises:
+        RefusalError: naming the file and the rule.
+    """
+    content = read_json(file, advice)
+    if not isinstance(content, dict):
+        _refuse(file, "must hold a JSON object", advice)
+    return content
+
+
+def _refuse(file: str | Path, fault: str, advice: str) -> NoReturn:
+    refuse(f"{file} {fault}.{' ' if advice else ''}{advice}")
+
+
+def _no_number(word: str) -> NoReturn:
+    raise RefusalError(f"holds {word}, which is no JSON")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 20 or abs(int(digits)) >= LARGEST_WHOLE:
+        raise RefusalError(f"holds the number {digits[:20]}…, which is beyond 64 bits")
+    return int(digits)
+
+
+def _real(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise RefusalError(f"holds the number {digits[:20]}, which is beyond floating point")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RefusalError(f"names {twice!r} twice in one object, so that one of them would be lost")
+    return content
+
+
+def _check(content: Any) -> None:
+    """Depth and texts of all values, level by level, so that no depth is too much for the check itself."""
+    level = [content]
+    for _ in range(DEEPEST + 1):
+        texts = [value for value in level if isinstance(value, str)]
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                texts += value
+                inner += value.values()
+            elif isinstance(value, list):
+                inner += value
+        for text in texts:
+            if "\0" in text or not _is_whole_text(text):
+                raise RefusalError(f"holds the text {text[:40]!r}, with a zero byte or half of a character")
+        if not inner:
+            return
+        level = inner
+    raise RecursionError
+
+
+def _is_whole_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""Whether a network fits the task: one forward pass, without data, before any time is spent."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seat_components.refusals import reason, refuse
+
+
+def check_network(network: nn.Module, channels: int, classes: int, size: Sequence[int], training: bool = False) -> None:
+    """Refuse a network that does not turn an image (B, C, *size) into logits (B, K, *size).
+
+    The pass is made on the meta device, where tensors have shapes but no content; where a network cannot do that, on
+    the CPU. The network, its mode and all random numbers are left as they are.
+
+    Args:
+        network: the network.
+        channels: C, of the task's images.
+        classes: K, the background among them.
+        size: voxels of a patch, or of a window.
+        training: whether it will be trained, in which mode some networks return other things.
+
+    Raises:
+        RefusalError: saying what came and what is needed.
+    """
+    name, mode = type(network).__name__, "training" if training else "evaluation"
+    # Two samples, as batch norm refuses a single value in training.
+    shape = (2, channels, *size)
+    try:
+        answer = _answer(network, shape, training)
+    except Exception as error:  # a network of another's may raise anything
+        refuse(f"network_def: {name} cannot take an image {_words(shape)} in {mode}: {reason(error)}")
+    needed = (2, classes, *size)
+    wanted = f"one floating-point tensor {_words(needed)} is needed, with a logit for each of {classes} classes"
+    if not isinstance(answer, Tensor):
+        refuse(
+            f"network_def: {name} gives {type(answer).__name__} for an image {_words(shape)} in {mode}, but {wanted}. "
+            "Switch its deep supervision or further outputs off, or take another network."
+        )
+    if answer.shape != needed or not answer.is_floating_point():
+        stacked = answer.ndim == len(needed) + 1
+        hint = " Switch its deep supervision off." if stacked else _hint(answer, needed)
+        kind = "" if answer.is_floating_point() else f" of {answer.dtype}"
+        came = f"a tensor {_words(answer.shape)}{kind}"
+        refuse(f"network_def: {name} gives {came} for an image {_words(shape)} in {mode}, but {wanted}.{hint}")
+
+
+def _answer(network: nn.Module, shape: Sequence[int], training: bool) -> Any:
+    twin = copy.deepcopy(network).train(training)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            return copy.deepcopy(twin).to("meta")(torch.empty(shape, device="meta"))
+        except Exception:  # not all operations have a meta form, and some networks look at what they compute
+            return twin.to("cpu")(torch.zeros(shape))
+
+
+def _hint(answer: Tensor, needed: Sequence[int]) -> str:
+    if answer.ndim == len(needed) and answer.shape[2:] == torch.Size(needed[2:]):
+        return f" Give it {needed[1]} output channels."
+    return ""
+
+
+def _words(shape: Sequence[int]) -> str:
+    """(2, 1, 8, 8, 8) with its batch axis as B."""
+    return f"(B, {', '.join(map(str, shape[1:]))})"

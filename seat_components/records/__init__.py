@@ -1,0 +1,1 @@
+"""The files that a run leaves, each stated once, for those who write them and those who read them."""
