@@ -31,8 +31,9 @@ class DiskCache:
     A file's name is a hash of the case's files (path, size, time of change), of the transforms with all their
     settings, and of the versions of MONAI and of this package: when one of them changes, another file is written.
     Files appear whole or not at all, hold a checksum of all that is in them, and are loaded with ``weights_only``; a
-    file that is damaged all the same, or holds values that are not finite, is computed again. (MONAI's ``PersistentDataset`` writes across file systems, gives up on a truncated
-    file, and takes its hash from transforms that remember what they read.)
+    file that is damaged all the same, or holds values that are not finite, is computed again. (MONAI's
+    ``PersistentDataset`` writes across file systems, gives up on a truncated file, and takes its hash from transforms
+    that remember what they read.)
 
     Kept of a volume are its voxels, its affine and the name of its file, but not the transforms applied to it: what
     comes from here cannot be inverted.
