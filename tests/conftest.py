@@ -1,4 +1,4 @@
-"""Fixtures that several rooms' tests share: the real dataset where it is at hand, and a small phantom."""
+"""Fixtures that several rooms' tests share: real data and MONAI Label where they are at hand, and a phantom."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from seat_components.bundles.render import write_bundle
 from seat_components.data import write_phantom
+from seat_components.labelling.environment import is_complete, python_of
 from seat_components.tasks import load_task
 
 # A few inputs per law where tests run often; SEAT_FUZZ=fuzz tries many (`make fuzz`).
@@ -19,6 +20,7 @@ settings.register_profile("fuzz", max_examples=1000, **_SLOW_IS_FINE)
 settings.load_profile(os.environ.get("SEAT_FUZZ", "ci"))
 
 _BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
+_LABEL_ENVIRONMENT = Path(os.environ.get("SEAT_LABEL_ENV", Path(__file__).parents[1] / ".venv-label"))
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +45,13 @@ def task04_phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Task04 bundle, rendered for the tests, so that no test writes into the committed one."""
     return write_bundle("Task04_Hippocampus", tmp_path_factory.mktemp("bundles"))
+
+
+@pytest.fixture(scope="session")
+def label_python() -> Path:
+    """The interpreter of MONAI Label's environment; skips where it has not been made."""
+    if not is_complete(_LABEL_ENVIRONMENT):
+        pytest.skip(
+            f"needs MONAI Label's environment in {_LABEL_ENVIRONMENT}: make label-env makes it, which needs the network"
+        )
+    return python_of(_LABEL_ENVIRONMENT.resolve())

@@ -27,7 +27,7 @@ def _of_published(task: Task) -> dict[str, Any]:
             f"Fold 0 as published: {len(training)} training and {len(validation)} validation cases."
         ),
         "statistics": "published",
-        "tested": " (the project's tests run these for every bundle, on phantom\nvolumes)",
+        "tested": " (the project's tests type these in two bundles, on phantom\nvolumes: one of MRI and one of CT)",
         "data_source": f"{task.name} of the Medical Segmentation Decathlon, http://medicaldecathlon.com",
         "data_reference": f"{MSD_PAPER} {MSD_PAPER_LINK}",
         "data_reference_lines": f"{MSD_PAPER}\n   {MSD_PAPER_LINK}",

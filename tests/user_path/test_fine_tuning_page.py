@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from bundle_runs import UNET
-from documented_commands import blocks, run_block, small_bundle
 from monai.bundle import ConfigParser
+from shown_commands import blocks, text_of
+from small_bundles import small_bundle
+from typed import SECONDS, typed
 
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import sha256
@@ -16,7 +18,8 @@ from seat_components.tasks import load_task
 from seat_components.tasks.folds import folds_json, read_fold
 from seat_components.training import TrainingHistory
 
-PAGE = (Path(__file__).parents[2] / "docs" / "fine_tuning.md").read_text(encoding="utf-8")
+PAGE = text_of("docs/fine_tuning.md")
+BLOCKS = blocks(PAGE)
 BEFORE = {"before_model_clean": "model_clean.pt", "before_model": "model.pt"}
 AFTER = {
     "seat_ft": "model_clean.pt",
@@ -43,24 +46,46 @@ def test_backpropagations_of_the_table_are_those_of_its_replays():
         assert int(count) == sum(map(int, replays))
 
 
+class Session:
+    """The blocks of the page, typed one after the other in a bundle with a small network and untrained weights."""
+
+    def __init__(self, folder):
+        data, self.out, folds = folder / "data", folder / "out", folder / "folds.json"
+        write_phantom(load_task("Task04_Hippocampus"), data, cases=CASES)
+        names = [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in listed(data)]
+        folds.write_text(folds_json([(names[: CASES[0]], names[CASES[0] :])]))
+        self.bundle = small_bundle("Task04_Hippocampus", folder)
+        for seed, name in enumerate(BEFORE.values()):
+            torch.manual_seed(seed)
+            torch.save(ConfigParser(UNET).get_parsed_content("").state_dict(), self.bundle / "models" / name)
+        self.variables = {"DATA": str(data), "FOLDS": str(folds), "OUT": str(self.out)}
+        self.typed = 0
+
+    def up_to(self, count):
+        """Type what is left of the first ``count`` blocks. One loops over several commands."""
+        while self.typed < count:
+            typed(BLOCKS[self.typed], self.bundle, seconds=2 * SECONDS, **self.variables)
+            self.typed += 1
+
+
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
-    """The bundle's folder and OUT, after all blocks of the page, with a small network and untrained weights."""
-    folder = tmp_path_factory.mktemp("page")
-    data, out, folds = folder / "data", folder / "out", folder / "folds.json"
-    write_phantom(load_task("Task04_Hippocampus"), data, cases=CASES)
-    names = [Path(entry["image"]).name.removesuffix(".nii.gz") for entry in listed(data)]
-    folds.write_text(folds_json([(names[: CASES[0]], names[CASES[0] :])]))
-    sizes = {"patch_size": [16, 16, 16], "val_patch_size": [32, 32, 32]}
-    bundle = small_bundle(folder, network_def=UNET, num_workers=0, **sizes)
-    for seed, name in enumerate(("model_clean.pt", "model.pt")):
-        torch.manual_seed(seed)
-        torch.save(ConfigParser(UNET).get_parsed_content("").state_dict(), bundle / "models" / name)
-    before = {file: sha256(file) for file in (bundle / "models").glob("*.pt")}
-    for block in blocks(PAGE):
-        run_block(block, bundle, DATA=str(data), FOLDS=str(folds), OUT=str(out))
-    assert {file: sha256(file) for file in (bundle / "models").glob("*.pt")} == before, "the bundle stays as it is"
-    return bundle, out
+def session(tmp_path_factory):
+    return Session(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def done(session):
+    """The bundle's folder and OUT, after all blocks of the page."""
+    session.up_to(len(BLOCKS))
+    return session.bundle, session.out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_block_runs_and_leaves_the_bundle_as_it_is(session, number):
+    before = {file: sha256(file) for file in (session.bundle / "models").glob("*.pt")}
+    session.up_to(number + 1)
+    assert {file: sha256(file) for file in (session.bundle / "models").glob("*.pt")} == before
 
 
 def listed(data):

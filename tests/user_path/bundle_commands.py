@@ -1,0 +1,66 @@
+"""The commands that are typed in a bundle's folder, on a phantom, and what each must leave behind."""
+
+import re
+import shutil
+
+import pytest
+from small_bundles import EPOCHS, small_bundle
+from typed import typed
+
+from seat_components.training import TrainingHistory
+
+# What a command leaves behind, by a word of it.
+WRITES = {
+    "evaluate.json": "eval/metrics.json",
+    "attack.json": "eval/robustness.json",
+    "inference.json --dataset_dir": "masks/*.nii.gz",
+    "mlflow": "eval/mlruns.db",
+    "ckpt_export": "model.ts",
+    "onnx_export": "model.onnx",
+    "report": "eval/report.html",
+}
+FIRST_EPOCHS = 2
+
+
+def type_in(bundle, command, data):
+    """Type ``command`` in the folder ``bundle``; a training of N epochs is one of two."""
+    meant = {
+        "DATA": data,
+        "SCANS": data / "imagesTs",
+        "MASKS": "masks",
+        "FILE": bundle / "models" / "model.pt",
+        "FIRST": bundle / "models",
+        "SECOND": bundle / "models",
+        "EVAL_DIR…": "eval",
+    }
+    return typed(re.sub(r"--epochs \d+", f"--epochs {FIRST_EPOCHS}", command), bundle, meant)
+
+
+def trained_bundle(task, folder, data):
+    """A small bundle after two of its three epochs."""
+    bundle = small_bundle(task, folder)
+    type_in(bundle, "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --epochs 2", data)
+    assert epochs(bundle) == FIRST_EPOCHS
+    return bundle
+
+
+def require_run(command, trained, data, folder):
+    """Type ``command`` in a copy of the bundle ``trained``: it ends well and leaves what it should."""
+    if "mlflow" in command:
+        pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
+    bundle = shutil.copytree(trained, folder / "bundle")
+    trains = "train.json" in command and not any(overlay in command for overlay in ("evaluate", "attack"))
+    if trains and "resume" not in command:
+        (bundle / "eval" / TrainingHistory.FILE_NAME).unlink()
+    said = type_in(bundle, command, data)
+    for word, file in WRITES.items():
+        assert word not in command or list(bundle.glob(file)), said
+    if trains:
+        assert epochs(bundle) == (FIRST_EPOCHS if "--epochs" in command else EPOCHS), said
+    if "resume" in command:
+        assert f"{FIRST_EPOCHS} epochs done" in said
+
+
+def epochs(bundle):
+    """How many the history of ``bundle`` has."""
+    return len((bundle / "eval" / TrainingHistory.FILE_NAME).read_text().splitlines()) - 1

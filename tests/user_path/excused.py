@@ -1,0 +1,28 @@
+"""The commands of pages that no test runs as they stand, each with what it needs that tests do not have."""
+
+from enum import Enum
+
+
+class Needs(Enum):
+    """What keeps a command out of the tests."""
+
+    NETWORK = "the network"
+    GPU = "a GPU"
+    DAYS = "days"
+    ITSELF = "itself: it runs the tests, or .ci/run runs it beside them"
+
+
+EXCUSED = {
+    ".ci/run": Needs.ITSELF,
+    "make test": Needs.ITSELF,
+    "make lint": Needs.ITSELF,
+    "make run": Needs.ITSELF,
+    "make run DATA=<folder of MSD Task04_Hippocampus>": Needs.ITSELF,
+    "make data": Needs.NETWORK,
+    "python -m seat_components.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
+    # Twelve trainings of the real network and their attacks on a CPU; for the paper's plan, a GPU as well.
+    "python -m seat_components experiment --plan seat_components/experiments/plans/task04.json"
+    " --dataset DATA/Task04_Hippocampus --results docs/results.md": Needs.DAYS,
+    "python -m seat_components experiment --plan seat_components/experiments/plans/task04_cpu.json"
+    " --dataset runs/data/Task04_Hippocampus --results docs/results.md": Needs.DAYS,
+}
