@@ -57,7 +57,7 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             headers = Headers(scope=scope)
-            self.gate.judge(headers, (scope.get("server") or ("", None))[1])
+            self.gate.judge(headers, _port(scope))
             if scope["method"] == "OPTIONS":
                 await self._preflight(headers)(scope, receive, send)
                 return
@@ -78,7 +78,7 @@ class Guard:
         for endpoint in ENDPOINTS:
             places = endpoint.places(scope["path"]) if endpoint.method == scope["method"] else None
             if places is not None:
-                self.gate.judge_page(headers, endpoint.page)
+                self.gate.judge_page(headers, _port(scope), endpoint.page)
                 for name, value in places.items():
                     check(name, value, PLACES[name], context)
                 if scope["path"].startswith("/proxy/") and not self.served.has_archive():
@@ -103,6 +103,11 @@ class Guard:
             await send(message)
 
         return send_answer
+
+
+def _port(scope: Scope) -> int | None:
+    _, port = scope.get("server") or ("", None)
+    return port
 
 
 def _passed_on(scope: Scope, headers: Headers, query: dict[str, object], body: Body) -> Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers
@@ -10,6 +11,7 @@ from seat_components.labelling.guard.kinds import RefusedError
 from seat_components.labelling.names import HOST, ORIGIN, check_names
 
 OWN = ("127.0.0.1", "localhost", "[::1]")
+_PAGE = re.compile(r"[^/]*//[^/]*")
 _OVERRIDES = ("x-http-method-override", "x-method-override", "x-http-method")
 
 
@@ -46,17 +48,23 @@ class Gate:
             if name in headers:
                 raise RefusedError(400, name, "must be absent: the method is the request's own")
 
-    def judge_page(self, headers: Headers, may_navigate: bool) -> None:
-        """Let pass, or raise RefusedError, what a browser says about the page that asks.
+    def judge_page(self, headers: Headers, port: int | None, may_navigate: bool) -> None:
+        """Let pass, or raise RefusedError, by what a browser says about the page that asks.
 
         Args:
             headers: those of the request.
+            port: where the server listens.
             may_navigate: whether a link on another page may lead here.
         """
-        navigates = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-        foreign = headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
-        if foreign and not self.is_allowed(headers) and not (may_navigate and navigates):
-            raise RefusedError(403, "Sec-Fetch-Site", "another page may not ask, unless given to --allow-origin")
+        navigates = headers.get("sec-fetch-mode", "navigate") == "navigate"
+        if may_navigate and navigates and headers.get("sec-fetch-dest", "document") == "document":
+            return
+        rule = "must not be another page's, unless it was given to --allow-origin"
+        if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not self.is_allowed(headers):
+            raise RefusedError(403, "Sec-Fetch-Site", rule)
+        page = _PAGE.match(headers.get("referer", "").lower())
+        if page is not None and page[0] not in self.origins and not self._is_own_page(page[0], port):
+            raise RefusedError(403, "Referer", rule)
 
     def is_allowed(self, headers: Headers) -> bool:
         """Whether the page that asks was let in by name."""

@@ -123,7 +123,7 @@ def is_free(value: Any) -> bool:
                 inner.extend(item.values())
             elif isinstance(item, list):
                 inner.extend(item)
-            elif isinstance(item, str) and not is_plain(item, 10_000):
+            elif not (is_plain(item, 10_000) if isinstance(item, str) else _is_finite(item)):
                 return False
         level = inner
     return isinstance(value, dict) and not level
@@ -155,10 +155,7 @@ IMAGE = Kind(
 SPLIT = Kind(
     "must be a number from 0 to below 1, or -1 for the bundle's own cases",
     lambda value, _: (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and (0 <= value < 1 or value == -1)
+        isinstance(value, (int, float)) and not isinstance(value, bool) and (0 <= value < 1 or value == -1)
     ),
 )
 DEVICE = Kind(
@@ -177,6 +174,10 @@ CHECKSUM = Kind("must be SHA256:, SHA512: or MD5: and hexadecimal digits", lambd
 LEVEL = choice("DEBUG", "INFO", "WARNING", "ERROR")
 SUFFIX = choice(".nii.gz", ".nii", ".nrrd", ".seg.nrrd")
 DTYPE = choice("uint8", "uint16", "int16", "float32")
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _is_line(value: Any, limit: int) -> bool:
