@@ -128,7 +128,8 @@ def _label(options: argparse.Namespace) -> None:
     from seat_components.labelling.commands import serve
 
     folders = {"environment": options.env, "bundles": options.bundles, "studies": options.studies, "app": options.app}
-    serve(tasks=options.tasks, port=options.port, init=options.init, settings=options.set, **folders)
+    names = {"hosts": options.allow_host, "origins": options.allow_origin}
+    serve(tasks=options.tasks, port=options.port, init=options.init, settings=options.set, **names, **folders)
 
 
 COMMANDS = {
@@ -229,6 +230,8 @@ def _add_bundle_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     label.add_argument(
         "--set", nargs="+", default=[], metavar="ID=VALUE", help="values for the copies' configs, in JSON"
     )
+    label.add_argument("--allow-host", nargs="+", default=[], metavar="NAME", help="a proxy's name for this server")
+    label.add_argument("--allow-origin", nargs="+", default=[], metavar="URL", help="a page that may ask")
 
 
 def _add_experiment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
@@ -18,6 +20,9 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o644
 _FOLDERS = ("configs", "docs")
 _FILES = ("LICENSE", "large_files.yml")
+# Both become parts of the archive's name, which must stay one name in the folder that was asked for.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_VERSION = re.compile(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+){0,9}")
 
 
 def zip_bundles(out: str | Path, bundles: str | Path = "bundles") -> list[Path]:
@@ -39,21 +44,23 @@ def bundle_zip(bundle: str | Path, out: str | Path) -> Path:
     """Write a bundle as ``<name>_v<version>.zip`` to the folder ``out``; all of it or nothing.
 
     It holds the licence, configs, docs, ``large_files.yml`` and trained weights (``models/model*.pt``), below the
-    bundle's name, as MONAI's ``download`` wants it; no records of runs, no checkpoints, no untrained weights.
+    bundle's name, as MONAI's ``download`` wants it; no records of runs, no checkpoints, no untrained weights. A link
+    is followed to a file of the bundle itself, and nowhere else.
 
     Raises:
-        RefusalError: if ``bundle`` is no bundle.
+        RefusalError: if ``bundle`` is no bundle, its name or version could not stand in a file's name, or something
+            in it is neither a file nor a folder of its own.
     """
-    folder = Path(bundle)
-    metadata = folder / "configs" / "metadata.json"
-    if not metadata.is_file():
-        refuse(f"{folder} is no bundle: it has no configs/metadata.json.")
-    version = json.loads(metadata.read_text("utf-8"))["version"]
+    folder = Path(os.path.abspath(bundle))  # noqa: PTH100 - resolve() would give a linked folder another name
+    version = _version(folder)
+    if not _NAME.fullmatch(folder.name):
+        refuse(f"{folder} cannot be zipped: a bundle's name has letters, digits and ._- only, at most 100.")
+    files = sorted(_files(folder))
     target = Path(out) / f"{folder.name}_v{version}.zip"
 
     def write(stream: IO[bytes]) -> None:
         with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
-            for file in sorted(_files(folder)):
+            for file in files:
                 entry = ZipInfo(f"{folder.name}/{file.relative_to(folder).as_posix()}", _DATE)
                 entry.external_attr = _MODE << 16
                 entry.compress_type = ZIP_DEFLATED
@@ -63,8 +70,34 @@ def bundle_zip(bundle: str | Path, out: str | Path) -> Path:
     return target
 
 
+def _version(folder: Path) -> str:
+    metadata = folder / "configs" / "metadata.json"
+    if not metadata.is_file():
+        refuse(f"{folder} is no bundle: it has no configs/metadata.json.")
+    try:
+        content = json.loads(metadata.read_text("utf-8"))
+        version = content["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        refuse(f"{metadata} must be a JSON object with a version, such as 1.0.0.")
+    if not (isinstance(version, str) and len(version) <= 100 and _VERSION.fullmatch(version)):
+        refuse(f"{metadata}: the version must be letters and digits joined by one of .+_- each, such as 1.0.0.")
+    return version
+
+
 def _files(folder: Path) -> Iterable[Path]:
-    yield from (folder / name for name in _FILES if (folder / name).is_file())
+    # Links are listed even where they lead nowhere, so that they are refused and not left out.
+    listed = [folder / name for name in _FILES if os.path.lexists(folder / name)]
     for part in _FOLDERS:
-        yield from (path for path in (folder / part).rglob("*") if path.is_file())
-    yield from (path for path in (folder / "models").glob("model*.pt") if not is_untrained(path))
+        listed.extend((folder / part).rglob("*"))
+    listed.extend((folder / "models").glob("model*.pt"))
+    for path in listed:
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if not (path.is_file() and _lies_in(path, folder)):
+            refuse(f"{path} is no file of the bundle. What a link leads to must be a file in {folder}; copy it there.")
+        if not is_untrained(path):
+            yield path
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(folder)) in Path(os.path.realpath(path)).parents

@@ -10,6 +10,7 @@ from typing import Any
 
 from seat_components.labelling.app import make_app
 from seat_components.labelling.environment import check_platform, is_complete, make_environment, python_of, sample_app
+from seat_components.labelling.names import check_names
 from seat_components.labelling.server import LabelServer
 from seat_components.refusals import refuse
 from seat_components.weights import is_untrained
@@ -30,6 +31,8 @@ def serve(
     port: int,
     init: bool = False,
     settings: Iterable[str] = (),
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
 ) -> None:
     """Serve bundles until the user ends it with Ctrl-C, or a service manager with SIGTERM.
 
@@ -42,11 +45,14 @@ def serve(
         port: where to listen.
         init: write untrained weights for bundles that have none.
         settings: ``id=value`` for the copies' configs, with the value in JSON.
+        hosts: further names of the server that requests may state, such as that of a proxy in front of it.
+        origins: pages of other servers that may ask.
 
     Raises:
         RefusalError: if the environment, a bundle or the folder of images is missing, or the server does not start.
     """
     check_platform()
+    check_names(hosts, origins)
     if not is_complete(environment.resolve()):
         refuse(f"{environment} is no finished environment of MONAI Label. Make it first: make label-env")
     if not studies.is_dir():
@@ -59,7 +65,7 @@ def serve(
         print(f"{model}: {'UNTRAINED (random) weights' if is_untrained(weights) else weights}")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with LabelServer(python, app.resolve(), studies.resolve(), models, port) as server:
+        with LabelServer(python, app.resolve(), studies.resolve(), models, port, hosts, origins) as server:
             print(f"\nMONAI Label is ready: {server.address}  (log: {server.log})\nEnd it with Ctrl-C.", flush=True)
             server.wait()
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""MONAI Label's server as a process: started, waited for, and ended with all that it started."""
+"""MONAI Label's server behind the guard, as a process: started, waited for, and ended with all that it started."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class LabelServer:
         studies: folder of the images, and of the labels in its ``labels/``.
         models: names of the bundles to serve; all of them can score images, too.
         port: where to listen; a free one if None.
+        hosts: further names under which a proxy passes requests on to it.
+        origins: pages of other servers that may ask, such as ``https://viewer.example.org``.
         log: file for the server's output.
         start_seconds: how long the start may take.
 
@@ -46,6 +48,8 @@ class LabelServer:
         studies: Path,
         models: Sequence[str],
         port: int | None = None,
+        hosts: Sequence[str] = (),
+        origins: Sequence[str] = (),
         log: Path | None = None,
         start_seconds: float = 180,
     ) -> None:
@@ -60,7 +64,10 @@ class LabelServer:
             # Without these it would look for bundles and models on the internet first.
             *("-c", "zoo_source", "local", "-c", "sam2", "false"),
             *("-c", "epistemic_model", ",".join(models)),
+            *("--uvicorn_app", "seat_components.labelling.guarded:app"),
+            *("-c", "allow_hosts", ",".join(hosts), "-c", "allow_origins", ",".join(origins)),
         ]
+        self.sessions = app / "sessions"
         self.process: subprocess.Popen[bytes] | None = None
         # The process group, which outlives ``process``: what the server starts belongs to it.
         self.group = 0
@@ -80,6 +87,8 @@ class LabelServer:
             **os.environ,
             # A scoring run at every start and upload would take the machine away from its user.
             "MONAI_LABEL_AUTO_UPDATE_SCORING": "false",
+            # Else it keeps what is uploaded for a session in the user's home.
+            "MONAI_LABEL_SESSION_PATH": str(self.sessions),
             "PYTHONUNBUFFERED": "1",
         }
         self.log.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,8 @@ from zipfile import ZipFile
 import monai.bundle
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from monai.apps.utils import HashCheckError
 from monai.bundle import ConfigParser
 
@@ -121,3 +123,77 @@ def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_p
 def test_command(tmp_path, capsys):
     assert main(["zips", "--bundles", str(BUNDLES), "--out", str(tmp_path)]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(list(tmp_path.glob("*.zip"))) == 10
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A bundle of three files, and beside it a file that is not the bundle's."""
+    bundle = tmp_path / "deep" / "bundle_of_mine"
+    for folder in ("configs", "docs", "models"):
+        (bundle / folder).mkdir(parents=True)
+    (bundle / "configs" / "metadata.json").write_text('{"version": "1.0.0"}')
+    (bundle / "docs" / "README.md").write_text("card")
+    (bundle / "LICENSE").write_text("licence")
+    (tmp_path / "secret.txt").write_text("not the bundle's")
+    return bundle
+
+
+@pytest.mark.parametrize(
+    "place", ["docs/x", "configs/x", "docs/deeper/x", "LICENSE", "large_files.yml", "models/model.pt"]
+)
+@pytest.mark.parametrize("target", ["secret.txt", "deep", "nothing", "deep/bundle_of_mine/docs", "loop"])
+def test_a_link_that_leads_to_no_file_of_the_bundle_is_refused(small, tmp_path, place, target):
+    link = small / place
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(link if target == "loop" else tmp_path / target)
+    with pytest.raises(RefusalError, match=f"{place} is no file of the bundle"):
+        bundle_zip(small, tmp_path / "out")
+    assert not list(tmp_path.rglob("*.zip*"))
+
+
+@pytest.mark.parametrize("part", ["docs", "configs", "models"])
+def test_a_folder_that_is_a_link_out_of_the_bundle_is_refused(small, tmp_path, part):
+    (small / "models" / "model.pt").write_bytes(b"weights")
+    (small / part).rename(tmp_path / part)
+    (small / part).symlink_to(tmp_path / part)
+    with pytest.raises(RefusalError, match="is no file of the bundle"):
+        bundle_zip(small, tmp_path / "out")
+
+
+def test_a_link_to_a_file_of_the_bundle_is_that_file(small, tmp_path):
+    (small / "docs" / "again.md").symlink_to(small / "docs" / "README.md")
+    with ZipFile(bundle_zip(small, tmp_path / "out")) as archive:
+        assert archive.read("bundle_of_mine/docs/again.md") == b"card"
+    (tmp_path / "linked").symlink_to(small)
+    with ZipFile(bundle_zip(tmp_path / "linked", tmp_path / "out")) as archive:
+        assert archive.read("linked/docs/README.md") == b"card"
+
+
+@given(
+    version=st.text(max_size=20) | st.sampled_from(["../x", "/x", "1.0/../../x", "1..0", "a" * 300, "1.0\n", "1.0\0"])
+)
+def test_whatever_the_version_says_one_zip_is_written_in_out_or_none(version, tmp_path_factory):
+    root = tmp_path_factory.mktemp("zip")
+    (root / "bundle" / "configs").mkdir(parents=True)
+    (root / "bundle" / "configs" / "metadata.json").write_text(json.dumps({"version": version}))
+    try:
+        archive = bundle_zip(root / "bundle", root / "out")
+    except RefusalError:
+        assert not list(root.rglob("*.zip*"))
+    else:
+        assert [archive] == list(root.rglob("*.zip*")) == list((root / "out").iterdir())
+        assert archive.name == f"bundle_v{version}.zip"
+
+
+@pytest.mark.parametrize("text", ["", "[", "[]", "1", "{}", '{"version": 1.0}', '{"version": null}', "[" * 100_000])
+def test_metadata_without_a_version_is_refused(small, tmp_path, text):
+    (small / "configs" / "metadata.json").write_text(text)
+    with pytest.raises(RefusalError, match=r"metadata\.json"):
+        bundle_zip(small, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["with space", ".hidden", "a;b", "ü"])
+def test_a_bundle_whose_name_is_no_name_is_refused(small, tmp_path, name):
+    with pytest.raises(RefusalError, match="a bundle's name"):
+        bundle_zip(small.rename(small.parent / name), tmp_path)
