@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from harness import batches, network, optimizer, trainer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ignite.engine import Engine, Events
 
@@ -68,6 +68,7 @@ def expected(replays, dice):
     return 1 + max(range(first, len(dice)), key=lambda epoch: (dice[epoch], -epoch))
 
 
+@settings(max_examples=25)  # each trains three times, in files
 @given(dice=DICE, clean=st.integers(0, 8), split=st.integers(1, 8))
 def test_clean_first_epochs_count_only_if_no_other_follows_also_after_a_resumption(
     dice, clean, split, tmp_path_factory
