@@ -133,7 +133,7 @@ def test_an_error_ends_it_and_leaves_the_last_checkpoint(start, where):
     run = start(epochs=FOREVER, **options).trains()
     run.fault.touch()
     assert run.ends() == 1, run.said()
-    assert f"a fault in a {where}" in run.said()
+    assert f"a fault in a {where}" in run.log.read_text()
     assert (run.folder / TrainingCheckpoint.FILE_NAME).is_file()
 
 
