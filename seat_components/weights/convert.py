@@ -17,7 +17,8 @@ def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path
     Nothing is unpickled but tensors and plain containers.
 
     Args:
-        source: a state dict, bare or under the key ``state_dict``, or a checkpoint of the authors.
+        source: a state dict, bare or under the key ``state_dict``, or a checkpoint of the authors; in the format of
+            PyTorch before 1.6, too, which has no checksum.
         bundle: the folder of the bundle whose task and network it is for.
         out: the file to write; ``models/model_<name of source>.pt`` of the bundle if None. (Never models/model.pt
             by itself: that is what is served.)
@@ -26,11 +27,11 @@ def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path
         The file.
 
     Raises:
-        RefusalError: if the file cannot be read, holds more than weights, does not fit the network, or if
+        RefusalError: if the file is damaged or cannot be read, holds more than weights, does not fit the network, or if
             ``out`` exists.
     """
     target = bundle / "models" / f"model_{source.stem}.pt" if out is None else out
     if target.exists():
         refuse(f"{target} exists: nothing is overwritten. Name another file with --out FILE.")
-    save_atomically(bare_state_dict(load_pretrained(network_of(bundle), source)), target)
+    save_atomically(bare_state_dict(load_pretrained(network_of(bundle), source, unchecked=True)), target)
     return target
