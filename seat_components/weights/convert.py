@@ -11,6 +11,9 @@ from seat_components.training.weights import bare_state_dict
 from seat_components.weights.bundle import network_of
 
 
+_ENDINGS = {".tar", ".pth", ".pt", ".ckpt"}
+
+
 def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path:
     """Check that ``source`` fits the bundle's network one to one, and write it as a bare state dict.
 
@@ -30,8 +33,16 @@ def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path
         RefusalError: if the file is damaged or cannot be read, holds more than weights, does not fit the network, or if
             ``out`` exists.
     """
-    target = bundle / "models" / f"model_{source.stem}.pt" if out is None else out
+    target = bundle / "models" / f"model_{_stem(source)}.pt" if out is None else out
     if target.exists():
         refuse(f"{target} exists: nothing is overwritten. Name another file with --out FILE.")
     save_atomically(bare_state_dict(load_pretrained(network_of(bundle), source, unchecked=True)), target)
     return target
+
+
+def _stem(source: Path) -> str:
+    """The name without all of a checkpoint's endings, such as ``.pth.tar``."""
+    name = source
+    while name.suffix.lower() in _ENDINGS:
+        name = name.with_suffix("")
+    return name.name
