@@ -90,6 +90,8 @@ def _weights(options: argparse.Namespace) -> None:
         commands.write_untrained(options.init, options.bundles, options.seed)
     elif options.convert is not None:
         commands.convert(options.convert, options.bundle, options.bundles, options.out)
+    elif options.restore is not None:
+        commands.restore(options.restore, options.bundles)
     elif options.verify:
         commands.verify_weights(options.bundles)
     else:
@@ -207,6 +209,7 @@ def _add_bundle_commands(commands: argparse._SubParsersAction[argparse.ArgumentP
     action.add_argument("--verify", action="store_true", help="check the files' hashes")
     action.add_argument("--init", metavar="BUNDLE", help="write seeded, untrained weights as its models/model.pt")
     action.add_argument("--convert", type=Path, metavar="FILE", help="make a bundle's weights of a checkpoint")
+    action.add_argument("--restore", metavar="BUNDLE", help="bring shipped weights back that a training has replaced")
     weights.add_argument("--seed", type=int, default=0, help="of --init (%(default)s)")
     weights.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
     weights.add_argument("--out", type=Path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,6 +11,8 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 MOST_PICKLED = 2**23  # bytes that describe the tensors, without their values: 8 MiB, a thousand times a ROG's
 _ZIP = b"PK\x03\x04"  # as torch tells its formats apart
@@ -41,12 +44,8 @@ def read_torch_file(path: str | Path, unchecked: bool = False) -> Any:
             is_zip = stream.read(len(_ZIP)) == _ZIP
             if is_zip:
                 _require_sound(stream, file)
-            elif not unchecked and _is_old_format(stream):
-                raise UnusableFileError(
-                    f"{file} is in the format of PyTorch before 1.6, which has no checksum: damage would go unseen. "
-                    "If you know that it is whole, convert it once: python -m seat_components weights --convert "
-                    f"{file} --bundle BUNDLE"
-                )
+            elif _is_old_format(stream):
+                _meet_old_format(file, unchecked)
             stream.seek(0)
             content = torch.load(stream, map_location="cpu", weights_only=True)
         _require_stored(content, file)
@@ -91,6 +90,16 @@ def _require_sound(stream: IO[bytes], file: Path) -> None:
         raise UnusableFileError(
             f"{file} is damaged: the checksum of its part {damaged} does not hold. Take another copy of it."
         )
+
+
+def _meet_old_format(file: Path, unchecked: bool) -> None:
+    what = f"{file} is in the format of PyTorch before 1.6, which has no checksum: damage goes unseen."
+    if not unchecked:
+        raise UnusableFileError(
+            f"{what} If you know that it is whole, convert it once: python -m seat_components weights --convert "
+            f"{file} --bundle BUNDLE"
+        )
+    logger.warning(what)
 
 
 def _is_old_format(stream: IO[bytes]) -> bool:

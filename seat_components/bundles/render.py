@@ -41,6 +41,7 @@ def _config_values(task: Task) -> dict[str, Any]:
         "sampling_margin": [s - t for s, t in zip(task.sampling_patch, task.train_patch, strict=True)],
         "val_patch": list(task.val_patch),
         "strides": [list(stage) for stage in task.strides],
+        "spacing": list(task.spacing),
         "cache_rate": default_cache_rate(task, len(training) + len(validation)),
         "label_names": {str(value): name for value, name in enumerate(task.labels)},
         "load_label": LOAD_LABEL,

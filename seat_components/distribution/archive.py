@@ -14,6 +14,7 @@ from seat_components.refusals import refuse
 from seat_components.tasks import all_tasks
 from seat_components.training.files import write_atomically
 from seat_components.weights import inventory, is_untrained
+from seat_components.weights.shipped import is_shipped_copy
 
 # The oldest date a zip can state; the real ones would make every archive another.
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -95,7 +96,7 @@ def _files(folder: Path) -> Iterable[Path]:
             continue
         if not (path.is_file() and _lies_in(path, folder)):
             refuse(f"{path} is no file of the bundle. What a link leads to must be a file in {folder}; copy it there.")
-        if not is_untrained(path):
+        if not (is_untrained(path) or is_shipped_copy(path)):
             yield path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 import shlex
 import signal
 from collections.abc import Collection, Mapping
@@ -124,6 +125,9 @@ class TrainingCheckpoint:
             content = read_torch_file(self.path)
             absent = [name for name in self.parts if name not in content["parts"]]
             kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
+            iteration, before = (operator.index(content["position"][name]) for name in ("iteration", "epoch_length"))
+            if iteration < 0 or before < 1:
+                raise ValueError(f"its position is batch {iteration} of epochs of {before}")
         except Exception as error:
             refuse(f"{self.path} cannot be read as a training checkpoint ({error}). {self._way_out()}")
         if absent:
@@ -139,9 +143,8 @@ class TrainingCheckpoint:
                 _take_over(part, content["parts"][name])
             except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
-        position = content["position"]
-        length, before = engine.state.epoch_length, position["epoch_length"]
-        engine.state.iteration = position["iteration"] * length // before
+        length = engine.state.epoch_length
+        engine.state.iteration = iteration * length // before
         engine.state.epoch = engine.state.iteration // length
         if length != before:
             logger.warning(

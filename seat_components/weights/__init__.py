@@ -2,6 +2,17 @@
 
 from seat_components.weights.convert import convert_weights
 from seat_components.weights.inventory import Entry, inventory, verify
+from seat_components.weights.shipped import keep_shipped, restore_shipped
 from seat_components.weights.untrained import init_weights, is_untrained, notice_untrained
 
-__all__ = ["Entry", "convert_weights", "init_weights", "inventory", "is_untrained", "notice_untrained", "verify"]
+__all__ = [
+    "Entry",
+    "convert_weights",
+    "init_weights",
+    "inventory",
+    "is_untrained",
+    "keep_shipped",
+    "notice_untrained",
+    "restore_shipped",
+    "verify",
+]

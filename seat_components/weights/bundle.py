@@ -38,13 +38,21 @@ def network_of(folder: Path) -> nn.Module:
     Raises:
         RefusalError: if the config does not describe one.
     """
+    config = folder / "configs" / "inference.json"
     parser = ConfigParser()
-    parser.read_config(str(folder / "configs" / "inference.json"))
+    try:
+        parser.read_config(str(config))
+    except (ValueError, RecursionError) as error:
+        refuse(f"{config} cannot be read as a config ({error}).")
     if not isinstance(parser.get("network_def"), dict):
-        refuse(f'{folder / "configs" / "inference.json"} has no "network_def", so that no weights can be checked.')
-    network = parser.get_parsed_content("network_def")
+        refuse(f'{config} has no "network_def", so that no weights can be checked.')
+    try:
+        network = parser.get_parsed_content("network_def")
+    # A network's own code raises whatever it does.
+    except Exception as error:
+        refuse(f'"network_def" in {config} cannot be built ({error}).')
     if not isinstance(network, nn.Module):
-        refuse(f'"network_def" in {folder / "configs" / "inference.json"} is no network, but {type(network).__name__}.')
+        refuse(f'"network_def" in {config} is no network, but {type(network).__name__}.')
     return network
 
 

@@ -1,4 +1,4 @@
-"""The command ``weights``: list, verify, convert, init."""
+"""The command ``weights``: list, verify, convert, init, restore."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from seat_components.refusals import refuse
 from seat_components.weights.bundle import bundle_folder
 from seat_components.weights.convert import convert_weights
 from seat_components.weights.inventory import inventory, verify
+from seat_components.weights.shipped import restore_shipped
 from seat_components.weights.untrained import init_weights
 
 
@@ -45,3 +46,13 @@ def convert(source: Path, bundle: str | None, bundles: Path, out: Path | None) -
     if bundle is None:
         refuse("--convert needs --bundle BUNDLE: the weights are checked against that bundle's network.")
     print(f"Wrote {convert_weights(source, bundle_folder(bundle, bundles), out)}.")
+
+
+def restore(bundle: str, bundles: Path) -> None:
+    """Bring a bundle's shipped weights back, and say what became of those in their place."""
+    folder = bundle_folder(bundle, bundles)
+    restored = restore_shipped(folder)
+    for file, aside in restored:
+        print(f"{file} is as shipped again" + ("." if aside is None else f"; what stood there is now {aside}."))
+    if not restored:
+        print(f"The weights in {folder / 'models'} are as shipped: nothing to restore.")

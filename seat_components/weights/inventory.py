@@ -10,6 +10,7 @@ from typing import Any
 from seat_components.bundles.results import results_of
 from seat_components.evaluation.identity import sha256
 from seat_components.tasks import all_tasks
+from seat_components.weights.shipped import is_shipped_copy
 from seat_components.weights.untrained import is_untrained
 
 MSD_LICENCE = "CC-BY-SA 4.0"
@@ -23,7 +24,8 @@ class Entry:
         bundle: the bundle's name.
         path: where the file belongs.
         sha256: what it must hash to; of an untrained file, what it does.
-        state: ``ok``, ``absent``, ``different`` (the hash does not hold), ``untrained`` or ``unregistered``.
+        state: ``ok``, ``absent``, ``different`` (the hash does not hold), ``untrained``, ``copy`` (of registered
+            weights, made before a training) or ``unregistered``.
         method: how it was trained.
         source: where it comes from: the repository, or the address in large_files.yml.
         licence: of the weights.
@@ -55,9 +57,13 @@ def _of_bundle(bundles: Path, name: str, results: Iterable[dict[str, Any]]) -> l
     registered = [_registered(name, models, result) for result in results]
     known = {entry.path for entry in registered}
     others = [path for path in sorted(models.glob("model*.pt")) if path not in known]
-    return registered + [
-        Entry(name, path, sha256(path), "untrained" if is_untrained(path) else "unregistered") for path in others
-    ]
+    return registered + [Entry(name, path, sha256(path), _state(path)) for path in others]
+
+
+def _state(path: Path) -> str:
+    if is_shipped_copy(path):
+        return "copy"
+    return "untrained" if is_untrained(path) else "unregistered"
 
 
 def _registered(name: str, models: Path, result: dict[str, Any]) -> Entry:

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 from data_volumes import save
+from hypothesis import given
+from hypothesis import strategies as st
+from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, RandGaussianNoised, ScaleIntensityd
 
 from seat_components.data import CachedDataset, PadDarkestd, ReplayableDataset
-from seat_components.data.disk_cache import DiskCache
+from seat_components.data.disk_cache import DiskCache, _checksum
 
 KEYS = ["image", "label"]
 SHAPE = (6, 7, 5)
@@ -146,7 +149,43 @@ def foreign(file):
     torch.save({"something": "else"}, file)
 
 
-@pytest.mark.parametrize("damage", [cut, empty, flip, foreign])
+def rewritten(change):
+    """A change that the zip's own checksums do not show."""
+
+    def write(file):
+        content = torch.load(file, weights_only=True)
+        change(content)
+        torch.save(content, file)
+
+    write.__name__ = change.__name__
+    return write
+
+
+def other_affine(content):
+    content["affines"]["image"][0, 3] += 1
+
+
+def other_name(content):
+    content["files"]["image"] = "another.nii.gz"
+
+
+def other_kind(content):
+    content["volumes"]["image"] = content["volumes"]["image"].double()
+
+
+def a_list(content):
+    content["volumes"] = [1]
+
+
+def not_finite(content):
+    content["volumes"]["image"][0, 0, 0, 0] = float("nan")
+    content["checksum"] = _checksum(content)
+
+
+CHANGES = [rewritten(change) for change in (other_affine, other_name, other_kind, a_list, not_finite)]
+
+
+@pytest.mark.parametrize("damage", [cut, empty, flip, foreign, *CHANGES])
 def test_a_damaged_file_is_computed_again(cases, folder, caplog, damage):
     sound = samples(dataset(cases, folder))
     file = sorted(folder.iterdir())[0]
@@ -158,6 +197,23 @@ def test_a_damaged_file_is_computed_again(cases, folder, caplog, damage):
     caplog.clear()
     assert equal(samples(dataset(cases, folder)), sound)
     assert "damaged" not in caplog.text
+
+
+@given(place=st.integers(0), bit=st.integers(0, 7), kept=st.none() | st.integers(0))
+def test_a_flipped_bit_or_a_cut_gives_what_was_written(tmp_path_factory, place, bit, kept):
+    folder = tmp_path_factory.mktemp("flipped")
+    volume = MetaTensor(torch.arange(24.0).reshape(1, 2, 3, 4), affine=torch.diag(torch.tensor([1.0, 2, 3, 1])))
+    volume.meta["filename_or_obj"] = "a.nii.gz"
+    cache = DiskCache(folder, [])
+    cache.get({"image": "a.nii.gz"}, lambda: {"image": volume})
+    file = cache.path({"image": "a.nii.gz"})
+    content = bytearray(file.read_bytes())
+    content[place % len(content)] ^= 1 << bit
+    file.write_bytes(content if kept is None else content[: kept % len(content)])
+    found = cache.get({"image": "a.nii.gz"}, lambda: {"image": volume})["image"]
+    assert torch.equal(found.as_tensor(), volume.as_tensor())
+    assert torch.equal(found.affine, volume.affine)
+    assert found.meta["filename_or_obj"] == "a.nii.gz"
 
 
 def test_a_run_killed_while_writing_leaves_no_half_file(cases, folder, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 from importlib.util import find_spec
 from shutil import which
@@ -33,6 +34,7 @@ WRITES = {
     "pre-commit": ".git/hooks/pre-commit",
     "--init": f"bundles/{OTHER.bundle}/models/untrained.json",
     "--convert": f"bundles/{OTHER.bundle}/models/model_theirs.pt",
+    "--restore": f"bundles/{OTHER.bundle}/models/model.pt",
     "download_large_files": f"bundles/{OTHER.bundle}/models/model.pt",
 }
 PROGRAMS = {"make": "make", "pre-commit": "pre-commit", "source": "bash"}
@@ -70,6 +72,8 @@ def prepare(command, project, data):
         meant["FILE"] = project / "theirs.pth.tar"
         network = ROG(len(OTHER.modalities), len(OTHER.labels), OTHER.strides)
         torch.save({"state_dict": network.state_dict()}, meant["FILE"])
+    elif "--restore" in command:
+        shutil.copy(project / SHIPPED, project / "bundles" / OTHER.bundle / "models" / "model_shipped.pt")
     elif "download_large_files" in command:
         registered = {"file": "model.pt", "url": (ROOT / SHIPPED).as_uri(), "sha256": sha256(ROOT / SHIPPED)}
         for name, text in large_files([registered]).items():
