@@ -66,7 +66,7 @@ class MetricsRecord:
         self.cases: list[dict[str, Any]] = []
         if before is not None:
             self.cases = before["cases"]
-            self.header["versions"] = all_versions(before.get("versions", {}), self.header["versions"])
+            self.header["versions"] = all_versions(before.get("versions") or {}, self.header["versions"])
         self.files: dict[str, str] = {}
 
     def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -48,10 +48,10 @@ class RobustnessRecords:
         before = None if self.path is None else read_own_record(self.path, identity, check)
         if before is not None:
             self.cases = [row for row in before["cases"] if row["attack"] != "worst"]
-            self.unfinished = set(before.get("unfinished", ()))
-            self.files = before.get("files", {})
+            self.unfinished = set(before.get("unfinished") or ())
+            self.files = before.get("files") or {}
             if "versions" in self.header:
-                self.header["versions"] = all_versions(before.get("versions", {}), self.header["versions"])
+                self.header["versions"] = all_versions(before.get("versions") or {}, self.header["versions"])
             self.checks, self.volumes, self.cost = before["checks"], before["volumes_ml"], before["cost"]
 
     def drop_stale(self, files: Mapping[str, str]) -> bool:

@@ -169,8 +169,10 @@ def _check_lists(plan: Plan, wrong: Callable[[str], NoReturn]) -> None:
         wrong(f"weights is {list(plan.weights)}, but it must list one or both of {', '.join(WEIGHTS)}")
     for place, overrides in _overrides(plan).items():
         for key, least, most in (("epochs", 1, MOST_EPOCHS), ("max_cases", 1, MOST_CASES)):
-            value = overrides.get(key)
-            if value is not None and (type(value) is not int or not least <= value <= most):
+            value = overrides.get(key, least)
+            # Only the number of cases may be null, for all of them.
+            without = value is None and key == "max_cases"
+            if not without and (type(value) is not int or not least <= value <= most):
                 wrong(f"{key} of {place} is {value!r}, but it must be a whole number, {least} to {most}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -51,12 +52,11 @@ def check_network(network: nn.Module, channels: int, classes: int, size: Sequenc
 
 
 def _answer(network: nn.Module, shape: Sequence[int], training: bool) -> Any:
-    twin = copy.deepcopy(network).train(training)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        try:
-            return copy.deepcopy(twin).to("meta")(torch.empty(shape, device="meta"))
-        except Exception:  # not all operations have a meta form, and some networks look at what they compute
-            return twin.to("cpu")(torch.zeros(shape))
+        # Not all operations have a meta form, and some networks look at what they compute.
+        with suppress(Exception):
+            return copy.deepcopy(network).train(training).to("meta")(torch.empty(shape, device="meta"))
+        return copy.deepcopy(network).train(training).to("cpu")(torch.zeros(shape))
 
 
 def _hint(answer: Tensor, needed: Sequence[int]) -> str:

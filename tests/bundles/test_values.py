@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from bundle_runs import files
-from monai.bundle import ConfigParser
 
 from seat_components.bundles import check_values
 from seat_components.bundles.render import render
@@ -19,14 +17,6 @@ def test_the_defaults_of_every_bundle_pass(task):
     for name in ("train", "attack", "inference"):
         config = json.loads(rendered[f"configs/{name}.json"])
         check_values(**{key: value for key, value in config.items() if key in RULES and not str(value).startswith("$")})
-
-
-def test_every_number_of_the_training_config_is_checked(bundle):
-    config = ConfigParser.load_config_file(*files(bundle, ["train"]))
-    numbers = {key for key, value in config.items() if type(value) in (int, float)}
-    assert numbers - {"fold"} <= RULES.keys()
-    call = " ".join(map(str, config["initialize"]))
-    assert all(f"{key}=@{key}" in call for key in numbers - {"fold"})
 
 
 WRONG = {
