@@ -12,7 +12,7 @@ import torch
 from excused import EXCUSED
 from projects import project_copy
 from shown_commands import ROOT, shown, typed_in
-from small_bundles import small_bundle
+from small_bundles import EPOCHS, small_bundle
 from typed import typed
 
 from seat_components.bundles.large_files import large_files
@@ -67,7 +67,7 @@ def prepare(command, project, data):
     elif "experiment" in command:
         meant["FILE"] = write_plan(project, data)
     elif "--convert" in command:
-        meant["FILE"] = project / "theirs.pth.tar"
+        meant["FILE"] = project / "theirs.pt"
         network = ROG(len(OTHER.modalities), len(OTHER.labels), OTHER.strides)
         torch.save({"state_dict": network.state_dict()}, meant["FILE"])
     elif "download_large_files" in command:
@@ -90,13 +90,13 @@ def prepare(command, project, data):
 
 
 def make_benchmark_small(project):
-    """Let the benchmark measure small batches."""
+    """Let the benchmark measure one small network at the smallest patch that it takes."""
     file = project / "seat_components" / "benchmark" / "__main__.py"
     text = file.read_text()
-    for size in ("32, 48, 32", "96, 96, 48"):
-        assert size in text
-        text = text.replace(size, "16, 16, 16")
-    file.write_text(text)
+    for shape, small in (("32, 48, 32", "16, 8, 8"), ("96, 96, 48", "16, 8, 8")):
+        assert shape in text
+        text = text.replace(shape, small)
+    file.write_text(re.sub(r"T09 = .*", "T09 = T04", text))
 
 
 def write_plan(project, data):
@@ -106,6 +106,7 @@ def write_plan(project, data):
         "bundle": str(small_bundle("Task04_Hippocampus", project / "small")),
         "dataset_dir": str(data),
         "out": str(project / "out"),
+        "train": {"epochs": EPOCHS},
         "attacks": {"quick": {"attack_eps_255": [8]}},
         "runs": {"seat": {}},
     }
