@@ -25,7 +25,6 @@ SHIPPED = "bundles/msd_task04_hippocampus/models/model.pt"
 OTHER = load_task("Task09_Spleen")
 # What a command leaves behind, by a word of it.
 WRITES = {
-    "make bench": "docs/benchmarks.md",
     "make bundle-zips": "dist/*.zip",
     "phantom": "new/dataset.json",
     "new-bundle": "bundles/own/configs/train.json",
@@ -60,9 +59,7 @@ def test_command_runs(command, task04_phantom, tmp_path):
 def prepare(command, project, data):
     """Set ``project`` up for ``command``: what its words stand for, what is to follow it, and the shell's variables."""
     meant, further, variables = {"BUNDLE": f"bundles/{OTHER.bundle}", "DIR": project / "new", "NAME": "own"}, "", {}
-    if "bench" in command:
-        make_benchmark_small(project)
-    elif "new-bundle" in command:
+    if "new-bundle" in command:
         meant["DIR"] = data
     elif "experiment" in command:
         meant["FILE"] = write_plan(project, data)
@@ -87,16 +84,6 @@ def prepare(command, project, data):
         variables = {"PRE_COMMIT_HOME": str(project / "home"), "GIT_CONFIG_GLOBAL": os.devnull}
         subprocess.run(["git", "init", "--quiet", project], check=True, env={**os.environ, **variables})  # noqa: S607
     return meant, further, variables
-
-
-def make_benchmark_small(project):
-    """Let the benchmark measure one small network at the smallest patch that it takes."""
-    file = project / "seat_components" / "benchmark" / "__main__.py"
-    text = file.read_text()
-    for shape, small in (("32, 48, 32", "16, 8, 8"), ("96, 96, 48", "16, 8, 8")):
-        assert shape in text
-        text = text.replace(shape, small)
-    file.write_text(re.sub(r"T09 = .*", "T09 = T04", text))
 
 
 def write_plan(project, data):
