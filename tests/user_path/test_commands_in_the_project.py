@@ -13,7 +13,7 @@ import torch
 from excused import EXCUSED
 from projects import project_copy
 from shown_commands import ROOT, shown, typed_in
-from small_bundles import small_bundle
+from small_bundles import EPOCHS, small_bundle
 from typed import typed
 
 from seat_components.bundles.large_files import large_files
@@ -26,7 +26,6 @@ SHIPPED = "bundles/msd_task04_hippocampus/models/model.pt"
 OTHER = load_task("Task09_Spleen")
 # What a command leaves behind, by a word of it.
 WRITES = {
-    "make bench": "docs/benchmarks.md",
     "make bundle-zips": "dist/*.zip",
     "phantom": "new/dataset.json",
     "new-bundle": "bundles/own/configs/train.json",
@@ -62,14 +61,12 @@ def test_command_runs(command, task04_phantom, tmp_path):
 def prepare(command, project, data):
     """Set ``project`` up for ``command``: what its words stand for, what is to follow it, and the shell's variables."""
     meant, further, variables = {"BUNDLE": f"bundles/{OTHER.bundle}", "DIR": project / "new", "NAME": "own"}, "", {}
-    if "bench" in command:
-        make_benchmark_small(project)
-    elif "new-bundle" in command:
+    if "new-bundle" in command:
         meant["DIR"] = data
     elif "experiment" in command:
         meant["FILE"] = write_plan(project, data)
     elif "--convert" in command:
-        meant["FILE"] = project / "theirs.pth.tar"
+        meant["FILE"] = project / "theirs.pt"
         network = ROG(len(OTHER.modalities), len(OTHER.labels), OTHER.strides)
         torch.save({"state_dict": network.state_dict()}, meant["FILE"])
     elif "--restore" in command:
@@ -93,16 +90,6 @@ def prepare(command, project, data):
     return meant, further, variables
 
 
-def make_benchmark_small(project):
-    """Let the benchmark measure small batches."""
-    file = project / "seat_components" / "benchmark" / "__main__.py"
-    text = file.read_text()
-    for size in ("32, 48, 32", "96, 96, 48"):
-        assert size in text
-        text = text.replace(size, "16, 16, 16")
-    file.write_text(text)
-
-
 def write_plan(project, data):
     """A plan of one short training, and its attack."""
     content = {
@@ -110,6 +97,7 @@ def write_plan(project, data):
         "bundle": str(small_bundle("Task04_Hippocampus", project / "small")),
         "dataset_dir": str(data),
         "out": str(project / "out"),
+        "train": {"epochs": EPOCHS},
         "attacks": {"quick": {"attack_eps_255": [8]}},
         "runs": {"seat": {}},
     }
