@@ -11,9 +11,13 @@ from numpy.typing import NDArray
 
 from seat_components.data.geometry import edge_lengths, resampled_shape
 
+TIE = 1e-3  # of a voxel: more than resampling loses by rounding
+
 
 class Survival:
-    """Counts foreground voxels, and those that nearest-neighbour resampling picks.
+    """Counts foreground voxels, and those that nearest-neighbour resampling can pick.
+
+    Where a place of the coarser grid lies in the middle of two voxels, rounding decides which is picked: both count.
 
     Args:
         shape: of the label, along its three axes.
@@ -52,6 +56,7 @@ def _picked(shape: Sequence[int], affine: NDArray[np.float64], pixdim: Sequence[
     for (world, sign), count, size in zip(orientation, shape, edge_lengths(affine), strict=True):
         wanted = pixdim[int(world)]
         (resampled,) = resampled_shape([count], [size], [wanted])
-        places = np.clip(np.rint(np.arange(resampled) * wanted / size), 0, count - 1).astype(np.int64)
-        picked.append(places if sign > 0 else count - 1 - places)
+        places = np.arange(resampled) * wanted / size
+        nearest = np.unique(np.clip(np.rint([places - TIE, places + TIE]), 0, count - 1).astype(np.int64))
+        picked.append(nearest if sign > 0 else count - 1 - nearest)
     return picked
