@@ -10,7 +10,6 @@ from seat_components.training.files import save_atomically
 from seat_components.training.weights import bare_state_dict
 from seat_components.weights.bundle import network_of
 
-
 _ENDINGS = {".tar", ".pth", ".pt", ".ckpt"}
 
 
