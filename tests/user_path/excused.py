@@ -10,6 +10,7 @@ class Needs(Enum):
     GPU = "a GPU"
     DAYS = "days"
     QUIET = "a machine that does nothing else, for a quarter of an hour"
+    LONG = "half an hour or more, for what the tests do with fewer inputs and fewer kills"
     ITSELF = "itself: it runs the tests, or .ci/run runs it beside them"
 
 
@@ -19,6 +20,8 @@ EXCUSED = {
     "make lint": Needs.ITSELF,
     "make run": Needs.ITSELF,
     "make run DATA=<folder of MSD Task04_Hippocampus>": Needs.ITSELF,
+    "make fuzz": Needs.LONG,
+    "make kills": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m seat_components.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
     # They time full-size batches; tests/benchmark runs what they call on a small one.
