@@ -87,7 +87,7 @@ VALUES: Mapping[str, Rule] = {
 PARTS: Mapping[str, Rule] = {
     **dict.fromkeys(("network_def", "core_network", "network", "plan", "loss", "optimizer", "lr_scheduler"), COMPONENT),
     **dict.fromkeys(("schedule", "update", "weight_saver", "history", "checkpoint"), COMPONENT),
-    **dict.fromkeys(("attack", "windows", "metrics_record"), COMPONENT),
+    **dict.fromkeys(("attack", "windows", "metrics_record", "lock"), COMPONENT),
     **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
     **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
     **dict.fromkeys(("image_transforms", "handlers"), LIST),
