@@ -10,7 +10,7 @@ from bundle_runs import UNET
 from monai.bundle import ConfigParser
 from shown_commands import blocks, text_of
 from small_bundles import small_bundle
-from typed import SECONDS, typed
+from typed import typed
 
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import sha256
@@ -64,7 +64,7 @@ class Session:
     def up_to(self, count):
         """Type what is left of the first ``count`` blocks. One loops over several commands."""
         while self.typed < count:
-            typed(BLOCKS[self.typed], self.bundle, seconds=2 * SECONDS, **self.variables)
+            typed(BLOCKS[self.typed], self.bundle, **self.variables)
             self.typed += 1
 
 
