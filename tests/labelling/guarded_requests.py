@@ -23,6 +23,12 @@ INFO = {
     "strategies": {"first": {}, "random": {}},
     "scoring": {MODEL: {}},
 }
+# What 3D Slicer sends: each option that /info/ lists, with the first of a list, and its own name.
+SLICER_TRAINING = {
+    **{"device": "cpu", "pretrained": True, "max_epochs": 50, "val_split": 0.2, "multi_gpu": True, "gpus": "all"},
+    **{"tracking": "None", "tracking_uri": "", "tracking_experiment_name": "", "run_id": ""},
+    **{"model_filename": "model.pt", "client_id": "user-xyz"},
+}
 # One value or more for each kind; which are right for a kind, its own test says.
 POOL = [
     *(

@@ -6,19 +6,13 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import pytest
-from guarded_requests import IMAGE, MODEL, OWN, SESSION, ask, multipart
+from guarded_requests import IMAGE, MODEL, OWN, SESSION, SLICER_TRAINING, ask, multipart
 
 from seat_components.labelling import client as client_module
 from seat_components.labelling.client import LabelClient
 from seat_components.refusals import RefusalError
 
 JSON = {"Content-Type": "application/json"}
-# What 3D Slicer sends: each option that /info/ lists, with the first of a list, and its own name.
-SLICER_TRAINING = {
-    **{"device": "cpu", "pretrained": True, "max_epochs": 50, "val_split": 0.2, "multi_gpu": True, "gpus": "all"},
-    **{"tracking": "None", "tracking_uri": "", "tracking_experiment_name": "", "run_id": ""},
-    **{"model_filename": "model.pt", "client_id": "user-xyz"},
-}
 SLICER_INFERENCE = {
     **{"device": "cpu", "model_filename": "model.pt", "result_extension": ".nrrd", "result_dtype": "uint8"},
     "client_id": "user-xyz",

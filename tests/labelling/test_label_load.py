@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from bundle_runs import UNET, save_unet
-from guarded_requests import multipart
+from guarded_requests import SLICER_TRAINING, multipart
 from label_sessions import BUNDLES, image_id, phantom_cases, read_mask, require_clean_log, studies_of
 
 from seat_components.labelling.app import make_app
@@ -125,3 +125,16 @@ def test_the_pages_of_the_server_open(served):
     server, *_ = served
     for path in ("/", "/docs", "/openapi.json", "/ohif/", "/info", "/logs/?lines=10", "/logs/?text=true"):
         assert answer(server, path)[0] == 200, path
+
+
+def test_a_job_with_all_options_that_slicer_sends_ends_with_the_default_workers(served):
+    server, studies, images = served
+    client = LabelClient(server.address, 600)
+    labels = studies.parent / "data" / "labelsTr"
+    for image in images[:2]:
+        client.upload_label(image, labels / f"{image}.nii.gz")
+    config = json.loads((studies.parent / "app" / "model" / BUNDLE / "configs" / "train.json").read_text())
+    assert config["num_workers"] != 0
+    job = client.train(BUNDLE, **{**SLICER_TRAINING, "max_epochs": 1, "val_split": 0.0})
+    assert job["status"] == "DONE", job
+    require_clean_log(server)
