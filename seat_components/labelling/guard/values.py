@@ -102,14 +102,10 @@ def require_known(values: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _loads(name: str, text: str | bytes) -> Any:
-    def number(constant: str) -> Any:
-        raise ValueError(constant)
-
     try:
         return json.loads(
             text.decode("utf-8") if isinstance(text, bytes) else text,
             object_pairs_hook=lambda pairs: unique(pairs, name),
-            parse_constant=number,
         )
     except (ValueError, RecursionError):
         raise RefusedError(400, name, "must be JSON in UTF-8, of finite numbers, nested a few levels deep") from None
