@@ -139,7 +139,7 @@ BAD_VALUES = {
     "replays": ({"replays": 0}, ["free"], ["replays is 0", "1 or more"]),
     "batch": ({"batch_size": 0}, [], ["batch_size is 0", "at least 1"]),
     "words": ({"eps_255": "eight"}, [], ["eps_255 is 'eight', but it must be a number"]),
-    "epochs": ({"epochs": 0}, [], ["epochs is 0", "1 or more"]),
+    "epochs": ({"epochs": 0}, [], ["epochs is 0", "1 to 1000000"]),
     "learning rate": ({"learning_rate": -1}, [], ["learning_rate is -1", "0 or more"]),
     "interval": ({"val_interval": 0}, [], ["val_interval is 0", "1 or more"]),
     "patch": ({"patch_size": [16, 16]}, [], ["patch_size is [16, 16]", "three whole numbers"]),
