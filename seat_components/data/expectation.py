@@ -53,7 +53,7 @@ class Expectation:
         if (resampled > LARGER * median).any() or (resampled < SMALLER * median).any():
             remarks.append(
                 f"measures {numbers(size * spacing)} mm, but the task's scans typically "
-                f"{numbers(median * usual)} mm: is it the same part of the body?"
+                f"{numbers(median * usual)} mm (is it the same part of the body?)"
             )
         intensities = self._ct_remark if self.ct else self._mri_remark
         for channel, values in enumerate(seen):
@@ -68,22 +68,22 @@ class Expectation:
     def _ct_remark(self, channel: int, _: float, low: float, high: float, __: float) -> str | None:
         if low > CT_LOW:
             return (
-                f"CT in Hounsfield units has fat and air, below {CT_LOW:g}: are these stored values without their "
-                "rescale, already normalised, or MRI?"
+                f"CT in Hounsfield units has fat and air, below {CT_LOW:g} (are these stored values without their "
+                "rescale, already normalised, or MRI?)"
             )
         if high < self.mean[channel]:
-            return f"the task's foreground has {self.mean[channel]:.4g} on average: are these Hounsfield units?"
-        return f"Hounsfield units end near {CT_HIGH:g}: is a scale applied twice?" if high > CT_HIGH else None
+            return f"the task's foreground has {self.mean[channel]:.4g} on average (are these Hounsfield units?)"
+        return f"Hounsfield units end near {CT_HIGH:g} (is a scale applied twice?)" if high > CT_HIGH else None
 
     def _mri_remark(self, channel: int, lowest: float, low: float, high: float, highest: float) -> str | None:
         if low < 0:
-            return "MRI as scanned has none below 0: is it CT, or already normalised?"
+            return "MRI as scanned has none below 0 (is it CT, or already normalised?)"
         if highest <= 1:
-            return "MRI as scanned is not within 0 to 1: is it already normalised?"
+            return "MRI as scanned is not within 0 to 1 (is it already normalised?)"
         scaled = (high - lowest) / (highest - lowest) if highest > lowest else 1.0
         if scaled < self.p0_5[channel]:
             return (
                 f"the highest is {highest:.4g}: scaled to [0, 1], nearly all lie below {scaled:.3g}, where the task's "
-                f"foreground begins at {self.p0_5[channel]:.3g}. Are single voxels far too bright?"
+                f"foreground begins at {self.p0_5[channel]:.3g} (are single voxels far too bright?)"
             )
         return None

@@ -16,6 +16,7 @@ Its rules:
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ from seat_components.data.slabs import Array, ScanError, Volume
 
 # MONAI's LoadImage makes all of its own readers beside ours, and one of them finds no GPU decoder; it is never asked.
 warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
 RULES = 1
