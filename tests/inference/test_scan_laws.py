@@ -83,10 +83,11 @@ def test_the_mask_is_exact_where_nothing_is_resampled(segment, codes, degrees, f
 )
 def test_the_mask_lies_where_the_structure_lies_to_half_a_voxel(segment, codes, spacing, degrees, shear, kind):
     affine = affine_of(codes, spacing, degrees, shear)
-    shape = np.ceil(12 / np.array(spacing)).astype(int)
+    shape = np.ceil(14 / np.array(spacing)).astype(int)
     points = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1) @ affine[:3, :3].T + affine[:3, 3]
     centre = (affine @ [*((shape - 1) / 2), 1])[:3]
-    ramp = 200 - np.linalg.norm(points - centre, axis=-1)  # falls by 1 per mm
+    # Falls by 1 per mm between two plateaus, which resampling does not miss: they are what MRI is scaled by.
+    ramp = 200 - np.linalg.norm(points - centre, axis=-1).clip(2.6, 5.5)
     if kind in KINDS:
         scan = write_nifti(segment.folder, kind, ramp.astype(np.float32), affine, (1, 0))
     else:
