@@ -93,6 +93,13 @@ def are_budgets(value: Any) -> bool:
     return is_number(value) or (isinstance(value, list | tuple) and all(map(is_number, value)))
 
 
+def names_series(value: Any) -> bool:
+    """Whether ``value`` names DICOM series; a command line reads some descriptions as numbers."""
+    if isinstance(value, list | tuple):
+        return len(value) > 0 and all(map(is_text, value))
+    return value is None or is_number(value) or is_text(value)
+
+
 def is_expression(value: Any) -> bool:
     """Whether a config computes this: an expression, or a reference to another id or file."""
     return isinstance(value, str) and value[:1] in ("$", "@", "%")

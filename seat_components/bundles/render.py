@@ -12,7 +12,14 @@ from seat_components.bundles.caching import CACHE_BYTES, GIB, case_bytes, defaul
 from seat_components.bundles.large_files import large_files
 from seat_components.bundles.provenance import provenance
 from seat_components.bundles.results import eval_metrics, performance, results_of
-from seat_components.bundles.transforms import LOAD_LABEL, augmentation, fit_for_training, padding, preprocessing
+from seat_components.bundles.transforms import (
+    LOAD_LABEL,
+    augmentation,
+    expectation,
+    fit_for_training,
+    padding,
+    preprocessing,
+)
 from seat_components.tasks import Task, fold_cases, load_task
 
 if TYPE_CHECKING:
@@ -47,6 +54,8 @@ def _config_values(task: Task) -> dict[str, Any]:
         "load_label": LOAD_LABEL,
         "labelled_preprocessing": preprocessing(task, labelled=True),
         "preprocessing": preprocessing(task, labelled=False),
+        "scan_preprocessing": preprocessing(task, labelled=False, series="@series"),
+        "expectation": expectation(task),
         "fit_for_training": fit_for_training(),
         "labelled_padding": padding(True, "@val_patch_size"),
         "padding": padding(False, "@val_patch_size"),

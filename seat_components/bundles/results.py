@@ -122,6 +122,13 @@ def _check(result: Fields) -> None:
             eps_of(row)
 
 
+def method_of(digest: str) -> str | None:
+    """How the shipped or registered weights with this SHA-256 were trained; None of others."""
+    content = read_json_object(FILE)
+    known = {result["sha256"]: str(result["method"]) for results in content.values() for result in results}
+    return known.get(digest)
+
+
 def eval_metrics(task: Task) -> dict[str, float]:
     """``eval_metrics`` of metadata.json: figures of model.pt."""
     shipped = [result for result in results_of(task) if result["file"] == "model.pt"]

@@ -7,29 +7,32 @@ from typing import Any
 from seat_components.tasks import Task
 
 Config = dict[str, Any]
-# Labels arrive as uint8, whatever their file's type; what LabelReader does not take, such as NRRD, goes to ITK.
+READER = "seat_components.data.ScanReader"
+# Labels arrive as uint8, whatever their file's type.
 LOAD_LABEL: Config = {
     "_target_": "LoadImaged",
     "keys": "label",
-    "reader": ["ITKReader", "seat_components.data.LabelReader"],
+    "reader": {"_target_": READER, "labels": True},
     "dtype": None,
 }
 
 
-def preprocessing(task: Task, labelled: bool) -> list[Config]:
+def preprocessing(task: Task, labelled: bool, series: str | None = None) -> list[Config]:
     """The deterministic transforms, from file to network input.
 
     Args:
         task: the task.
         labelled: whether there is a label beside the image.
+        series: a config reference to the DICOM series that is read, where scans may be folders.
 
     Source: the published preprocessing behind SEAT (MICCAI 2023): resample; in MRI scale each volume and channel to
     [0, 1]; clip to the task's percentiles; subtract the task's mean and divide by its standard deviation.
     """
     keys: Any = ["image", "label"] if labelled else "image"
+    reader: Any = READER if series is None else {"_target_": READER, "series": series}
     scale = [] if task.is_ct else [{"_target_": "ScaleIntensityd", "keys": "image", "channel_wise": True}]
     return [
-        {"_target_": "LoadImaged", "keys": "image"},
+        {"_target_": "LoadImaged", "keys": "image", "reader": reader},
         *([LOAD_LABEL] if labelled else []),
         {"_target_": "EnsureChannelFirstd", "keys": keys},
         {"_target_": "Orientationd", "keys": keys, "axcodes": "RAS", "labels": None},
@@ -59,6 +62,18 @@ def preprocessing(task: Task, labelled: bool) -> list[Config]:
             "dtype": "$[torch.float32, torch.uint8]" if labelled else "$torch.float32",
         },
     ]
+
+
+def expectation(task: Task) -> Config:
+    """What is said about a scan that is far from the task's."""
+    return {
+        "_target_": "seat_components.data.Expectation",
+        "ct": task.is_ct,
+        "spacing": list(task.spacing),
+        "median_size": list(task.median_size),
+        "p0_5": list(task.p0_5),
+        "mean": list(task.mean),
+    }
 
 
 def augmentation() -> list[Config]:

@@ -26,6 +26,7 @@ from seat_components.bundles.kinds import (
     is_device,
     is_number,
     is_size,
+    names_series,
     or_none,
     whole,
 )
@@ -71,6 +72,8 @@ VALUES: Mapping[str, Rule] = {
     "accumulate": or_none(INTEGER, "to choose by itself"),
     "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
     "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
+    "strict": FLAG,
+    "series": (names_series, "a series' UID, a list of UIDs, a text of its description, or null"),
     "resume": FLAG,
     "distributed": FLAG,
     "amp": FLAG,

@@ -4,14 +4,15 @@ from seat_components.data.cached import CachedDataset
 from seat_components.data.checks import check_cases
 from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolumed
 from seat_components.data.datalist import fold_datalist
+from seat_components.data.expectation import Expectation
 from seat_components.data.index import DatasetIndex, read_dataset
 from seat_components.data.intensity import ClipIntensityd, RandGaussianBrightnessd
 from seat_components.data.loader import SteadyLoader, training_loader
 from seat_components.data.padding import PadDarkestd
 from seat_components.data.phantom import phantom, write_phantom
+from seat_components.data.reading import ScanReader, open_scan
 from seat_components.data.replay import EpochSampler, ReplayableDataset
 from seat_components.data.scans import inference_datalist
-from seat_components.data.slabs import LabelReader
 from seat_components.data.spacing import SafeSpacingd
 
 __all__ = [
@@ -21,15 +22,17 @@ __all__ = [
     "CropLongVolumed",
     "DatasetIndex",
     "EpochSampler",
-    "LabelReader",
+    "Expectation",
     "PadDarkestd",
     "RandGaussianBrightnessd",
     "ReplayableDataset",
     "SafeSpacingd",
+    "ScanReader",
     "SteadyLoader",
     "check_cases",
     "fold_datalist",
     "inference_datalist",
+    "open_scan",
     "phantom",
     "read_dataset",
     "training_loader",

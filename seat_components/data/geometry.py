@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import product
+from typing import TypeAlias
 
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
+
+Affine: TypeAlias = NDArray[np.float64]
 
 # From micro-CT to thick slices.
 FINEST, COARSEST = 0.01, 25.0  # mm
@@ -18,7 +22,7 @@ MOST_RESAMPLED = 2**30  # voxels: 4 GiB in float32, more than a body of 0.7 × 0
 _DEFAULT_PIXDIM = (1.0, 1.0, 1.0)
 
 
-def affine_fault(affine: NDArray[np.float64]) -> str | None:
+def affine_fault(affine: Affine) -> str | None:
     """The rule that a voxel-to-mm affine (4, 4) breaks, in words: its axes must be finite and span space."""
     edges = edge_lengths(affine)
     if not (np.isfinite(affine).all() and (edges > 0).all() and np.isfinite(edges).all()):
@@ -66,14 +70,24 @@ def resampled_shape(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequ
     )
 
 
-def edge_lengths(affine: NDArray[np.float64]) -> NDArray[np.float64]:
+def edge_lengths(affine: Affine) -> NDArray[np.float64]:
     """The voxel's edges in mm, along the array's axes."""
     with np.errstate(over="ignore", invalid="ignore"):
         lengths: NDArray[np.float64] = np.linalg.norm(affine[:3, :3], axis=0)
     return lengths
 
 
-def in_stored_order(pixdim: Sequence[float], affine: NDArray[np.float64]) -> tuple[float, ...]:
+def corner_shift(affine: Affine, other: Affine, shape: Sequence[int]) -> float:
+    """How far a corner of a volume of ``shape`` lies, at most, in one grid from where it lies in the other.
+
+    The unit is the smallest voxel edge of the first ``affine``, (4, 4) from voxel indices to mm.
+    """
+    corners = np.array(list(product(*((0, size - 1) for size in shape), [1])), dtype=np.float64)
+    distances = np.linalg.norm((corners @ (affine - other).T)[:, :3], axis=1)
+    return float(distances.max() / edge_lengths(affine).min())
+
+
+def in_stored_order(pixdim: Sequence[float], affine: Affine) -> tuple[float, ...]:
     """A spacing of the axes of RAS orientation, in the order of the axes of an array with this affine."""
     return tuple(pixdim[int(world)] for world in nib.io_orientation(affine)[:, 0])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seat_components.files import read_json_object, resolved
+from seat_components.files import is_file, read_json_object, resolved
 from seat_components.refusals import refuse
 
 ADVICE = "dataset_dir must be the folder of an MSD task, with its dataset.json."
@@ -80,9 +80,13 @@ def inside(entry: str, root: Path, source: Path) -> str:
     """The absolute path of ``entry`` below the (resolved) folder ``root``.
 
     Raises:
-        RefusalError: if the path, after following links, lies outside ``root``; ``source`` names who listed it.
+        RefusalError: if the path, after following links, lies outside ``root``, or is written with backslashes;
+            ``source`` names who listed it.
     """
     path = root / entry
+    if "\\" in entry and not is_file(path):
+        forward = entry.replace("\\", "/")
+        refuse(f"{source}: '{entry}' has backslashes, as on Windows. Lists have forward slashes: '{forward}'.")
     if not (target := resolved(path)).is_relative_to(root):
         refuse(
             f"{source}: '{entry}' leads to {target}, outside the dataset. Files must lie inside "

@@ -1,125 +1,121 @@
-"""Which scans an inference run segments: an MSD folder's test list, or any folder of images."""
+"""Which scans an inference run segments: an MSD folder's test list, or all that a folder and its subfolders hold."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import itk
-
 from seat_components.data.agreement import require_agreement
-from seat_components.data.index import case_name, is_litter, read_dataset
+from seat_components.data.dicom_series import Choice
+from seat_components.data.index import case_name, read_dataset
+from seat_components.data.reading import FORMATS
+from seat_components.data.search import Found, search_folder, shortened
 from seat_components.refusals import refuse
 
-FORMATS = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
-_DICOM_MARK = b"DICM"  # stands at byte 128 of every DICOM file (PS3.10, section 7.1)
+logger = logging.getLogger(__name__)
+
+LIST = "dataset.json"
+
+
+class ScanList(list[dict[str, str]]):
+    """``{"image": path}`` per scan.
+
+    Attributes:
+        left_out: what the folder holds besides, and why no mask is written for it; a line each.
+    """
+
+    def __init__(self, scans: Sequence[Path] = (), left_out: Sequence[str] = ()) -> None:
+        super().__init__({"image": str(scan)} for scan in scans)
+        self.left_out = list(left_out)
 
 
 def inference_datalist(
     dataset_dir: str | Path,
     output_dir: str | Path | None = None,
     channel_names: Mapping[str, str] | None = None,
-) -> list[dict[str, str]]:
-    """The scans of ``dataset_dir``, sorted by name unless a dataset.json lists them under "test".
+    series: Choice = None,
+) -> ScanList:
+    """The scans of ``dataset_dir``, sorted by path unless a dataset.json lists them under "test".
 
-    Otherwise they are the files of the folder (not of its subfolders) in NIfTI, NRRD or MetaImage format, and
-    its subfolders that hold a DICOM series. Hidden files are passed over.
+    Otherwise they are the folder's files, and those of its subfolders, in NIfTI, NRRD or MetaImage format, and each
+    folder that holds a DICOM series. Hidden files are passed over, so is ``output_dir`` where it lies in the folder.
+    What else there is, is listed with the reason why it is left out.
 
     Args:
         dataset_dir: where the scans are.
         output_dir: where the masks will be written, if that is to be checked.
         channel_names: channel number → name as the bundle has them, if a dataset.json is to be compared.
-
-    Returns:
-        ``{"image": path}`` per scan.
+        series: which DICOM series, where a folder holds several (see ``choose_series``).
 
     Raises:
         RefusalError: if the folder or a listed file is missing, if dataset.json contradicts the channels, if there is
-            no scan, if a DICOM folder holds several series, if two scans have one name, so that the second mask would
-            overwrite the first, or if ``output_dir`` is a folder of scans, where a mask would overwrite its scan.
+            no scan, if a DICOM folder holds several series and ``series`` does not name one, if two scans have one
+            name, so that the second mask would overwrite the first, or if a mask would overwrite a scan.
     """
     folder = Path(dataset_dir)
     if not folder.is_dir():
         refuse(f"{folder} is not a folder. dataset_dir must be an MSD task folder or a folder of scans.")
-    scans = _listed(folder, channel_names) or _found(folder)
-    if not scans:
+    listed, training = _listed(folder, channel_names)
+    found = Found(listed) if listed else search_folder(folder, output_dir, series).without(training)
+    if not found.scans:
         refuse(
-            f'{folder} holds no scan: neither a dataset.json with a list "test", nor files ending in '
-            f"{', '.join(FORMATS)}, nor a subfolder with a DICOM series."
+            "\n  ".join(
+                [
+                    f'{folder} holds no scan: neither a dataset.json with a list "test", nor files ending in '
+                    f"{', '.join(FORMATS)}, nor a folder with a DICOM series"
+                    f"{'' if series is None else f' that {series!r} means'}.",
+                    *shortened(found.lines()),
+                ]
+            )
         )
-    for scan in scans:
-        if scan.is_dir():
-            _refuse_several_series(scan)
-    _refuse_shared_names(scans)
+    _refuse_shared_names(found.scans, folder)
     if output_dir is not None:
-        _refuse_mixing(scans, Path(output_dir))
-    return [{"image": str(scan)} for scan in scans]
+        _refuse_overwriting(found.scans, folder, Path(output_dir))
+    for line in shortened(found.lines()):
+        logger.warning(f"Left out: {line}")
+    return ScanList(found.scans, found.lines())
 
 
-def scan_name(scan: str | Path) -> str:
-    """The name that a scan's mask bears: the file's without its extension(s); of a DICOM folder, all of its name."""
-    return Path(scan).name if Path(scan).is_dir() else case_name(scan)
+def scan_name(scan: str | Path, dataset_dir: str | Path) -> str:
+    """The name that a scan's mask bears, without extension: where a dataset.json lists scans, the file's; else its path
+    in ``dataset_dir``, such as ``patient/series``. Of a DICOM folder, it is all of the folder's name."""
+    path, root = Path(scan), Path(dataset_dir)
+    name = path.resolve().name if path.is_dir() else case_name(path)
+    if (root / LIST).is_file() or not path.is_relative_to(root):
+        return name
+    return str(path.relative_to(root).with_name(name)) if path != root else name
 
 
-def _listed(folder: Path, channel_names: Mapping[str, str] | None) -> list[Path]:
-    if not (folder / "dataset.json").is_file():
-        return []
+def _listed(folder: Path, channel_names: Mapping[str, str] | None) -> tuple[list[Path], set[Path]]:
+    """The scans under "test" in a dataset.json, and the files under "training"; none where there is no such list."""
+    if not (folder / LIST).is_file():
+        return [], set()
     index = read_dataset(folder)
     require_agreement(index, channel_names)
     scans = [Path(path) for path in index.test]
     if missing := [str(scan) for scan in scans if not scan.exists()]:
         refuse("\n  ".join([f'{index.file} lists {len(missing)} scan(s) under "test" that do not exist:', *missing]))
-    return scans
+    return scans, {Path(path).resolve() for case in index.training.values() for path in case.values()}
 
 
-def _found(folder: Path) -> list[Path]:
-    entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry))
-    return [entry for entry in entries if _is_image(entry) or _is_dicom_series(entry)]
-
-
-def _is_image(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith(FORMATS)
-
-
-def _is_dicom_series(path: Path) -> bool:
-    return path.is_dir() and any(_is_dicom(file) for file in path.iterdir() if file.is_file() and not is_litter(file))
-
-
-def _is_dicom(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(132)[128:] == _DICOM_MARK
-
-
-def _refuse_several_series(folder: Path) -> None:
-    """Of several series the reader would take the first in silence."""
-    names = itk.GDCMSeriesFileNames.New()
-    # As MONAI's ITKReader tells series apart.
-    names.SetUseSeriesDetails(True)
-    names.AddSeriesRestriction("0008|0021")
-    names.SetDirectory(str(folder))
-    series = list(names.GetSeriesUIDs())
-    if len(series) > 1:
-        files = ", ".join(str(len(names.GetFileNames(uid))) for uid in series)
-        refuse(
-            f"{folder} holds {len(series)} DICOM series (of {files} files), but a scan is one series. Put each into a "
-            "folder of its own, and leave out localizers."
-        )
-
-
-def _refuse_shared_names(scans: list[Path]) -> None:
+def _refuse_shared_names(scans: Sequence[Path], folder: Path) -> None:
     by_name: dict[str, Path] = {}
     for scan in scans:
-        name = scan_name(scan)
+        # Some file systems take no notice of letter case.
+        name = scan_name(scan, folder).casefold()
         if name in by_name:
             refuse(
-                f"{by_name[name]} and {scan} would both write {name}.nii.gz. Rename one, or put them into two folders."
+                f"{by_name[name]} and {scan} would both write {scan_name(scan, folder)}.nii.gz. Rename one, or put "
+                "them into two folders."
             )
         by_name[name] = scan
 
 
-def _refuse_mixing(scans: list[Path], output_dir: Path) -> None:
+def _refuse_overwriting(scans: Sequence[Path], folder: Path, output_dir: Path) -> None:
     for scan in scans:
-        if scan.resolve().parent == output_dir.resolve():
+        mask = output_dir / f"{scan_name(scan, folder)}.nii.gz"
+        if mask.parent.resolve() in (scan.resolve().parent, scan.resolve()):
             refuse(
                 f"output_dir {output_dir} is the folder of {scan}: a mask has its scan's name and would overwrite it. "
                 "Take another --output_dir."

@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from monai.data import NibabelWriter
 
-from seat_components.data.scans import scan_name
-
-NIFTI = (".nii", ".nii.gz")
+from seat_components.data.nifti_file import NIFTI
 
 
 class MaskWriter(NibabelWriter):
@@ -47,7 +45,8 @@ class MaskWriter(NibabelWriter):
     def write(self, filename: Any, verbose: bool = False, **_: Any) -> None:
         """Write the mask."""
         path = Path(filename)
-        image = nibabel.Nifti1Image(self.data_obj, None if self._header is not None else self.affine, self._header)
+        kind = nibabel.Nifti2Image if isinstance(self._header, nibabel.Nifti2Header) else nibabel.Nifti1Image
+        image = kind(self.data_obj, None if self._header is not None else self.affine, self._header)
         if self._header is None:
             # The affine of other formats is in the scanner's world, in mm.
             for set_form in (image.set_sform, image.set_qform):
@@ -61,12 +60,3 @@ class MaskWriter(NibabelWriter):
         temporary.replace(path)
         if verbose:
             print(path)
-
-
-def mask_name(meta: Mapping[str, Any], saver: Any) -> dict[str, str | None]:  # noqa: ARG001 - MONAI's interface
-    """Name masks after their scans: an ``output_name_formatter`` for ``SaveImaged``.
-
-    MONAI cuts off what follows a name's last dot, which would shorten the name of a DICOM folder such as ``1.2.840``;
-    the extension that it may cut is put behind.
-    """
-    return {"subject": f"{scan_name(meta['filename_or_obj'])}.nii.gz", "idx": None}

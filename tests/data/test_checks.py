@@ -70,8 +70,8 @@ BAD = {
     "shape": (spoil("label", label_of()[:-1]), "label", r"has shape \(5, 7, 5\), but its image has \(6, 7, 5\)"),
     "grid": (spoil("label", label_of(), FLIPPED), "label", "lies on another grid"),
     "label 7": (spoil("label", with_voxel(label_of(), 7)), "label", r"label value\(s\) 7, but the task's are 0, 1, 2"),
-    "label 0.5": (spoil("label", with_voxel(label_of(), 0.5)), "label", r"label value\(s\) 0\.5"),
-    "label NaN": (spoil("label", with_voxel(label_of(), np.nan)), "label", r"label value\(s\) nan"),
+    "label 0.5": (spoil("label", with_voxel(label_of(), 0.5)), "label", r"0\.5 is not a whole number"),
+    "label NaN": (spoil("label", with_voxel(label_of(), np.nan)), "label", r"nan is not a whole number"),
     "label of two channels": (spoil("label", image_of(2)), "label", "has 2 channels, but a label has one"),
 }
 

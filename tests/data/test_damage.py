@@ -15,9 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from monai.transforms import Compose, EnsureChannelFirst, LoadImage, Orientation
 
-from seat_components.data import LabelReader, SafeSpacingd, check_cases
-from seat_components.data.compressed import require_sound
-from seat_components.data.slabs import iterate_slabs, open_nifti
+from seat_components.data import SafeSpacingd, ScanReader, check_cases, open_scan
 from seat_components.data.survival import Survival
 from seat_components.refusals import RefusalError
 
@@ -52,10 +50,7 @@ def written(folder, kind):
 
 
 def values_of(file):
-    if file.name.endswith(".gz"):
-        return np.concatenate([slab for _, slab in iterate_slabs(open_nifti(file))], axis=-1)
-    require_sound(file)
-    return LoadImage(dtype=None)(file).numpy()
+    return open_scan(file).whole(np.int16)
 
 
 @given(place=st.integers(0), bit=st.integers(0, 7))
@@ -125,7 +120,7 @@ def damaged_label(folder):
 
 def test_a_label_is_refused_where_it_is_read_too(folder):
     file = damaged_label(folder)
-    reader = LabelReader()
+    reader = ScanReader(labels=True)
     with pytest.raises(gzip.BadGzipFile, match="CRC"):
         reader.get_data(reader.read(str(file)))
     assert "its checksum" in refusal(file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from seat_components.data import inference_datalist
@@ -22,8 +23,14 @@ def found(folder: Path) -> list[str]:
 
 
 def dicom(file: Path) -> None:
+    """A header of one image: enough to be found, not to be read."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(bytes(128) + b"DICM")
+    dataset = pydicom.Dataset()
+    dataset.SeriesInstanceUID, dataset.Rows = "1.2.3", 4
+    meta = pydicom.dataset.FileMetaDataset()
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    whole = pydicom.dataset.FileDataset("", dataset, file_meta=meta, preamble=bytes(128), is_implicit_VR=False)
+    whole.save_as(str(file))
 
 
 def test_the_test_list_comes_first(task04_phantom: Path) -> None:

@@ -8,8 +8,7 @@ import pytest
 from data_volumes import save
 from monai.transforms import LoadImage
 
-from seat_components.data import LabelReader, check_cases
-from seat_components.data.slabs import iterate_slabs, open_volume
+from seat_components.data import ScanReader, check_cases, open_scan, slabs
 
 SHAPE = (40, 30, 20)
 
@@ -20,19 +19,21 @@ def label_of(shape=SHAPE, dtype=np.uint8):
 
 @pytest.mark.parametrize("slab_bytes", [1, 3 * 8 * 40 * 30, 2**30])
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_slabs_put_together_are_the_volume(tmp_path, name, slab_bytes):
-    values = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
-    image = nib.load(save(values, tmp_path / name), keep_file_open=True)
-    together = np.full(SHAPE, np.nan)
-    for place, slab in iterate_slabs(image, slab_bytes):
-        together[..., place] = slab
+@pytest.mark.parametrize("channels", [1, 2])
+def test_slabs_put_together_are_the_volume(tmp_path, monkeypatch, name, channels, slab_bytes):
+    monkeypatch.setattr(slabs, "SLAB_BYTES", slab_bytes)
+    values = np.random.default_rng(0).random((*SHAPE, channels), dtype=np.float32)
+    volume = open_scan(save(values[..., 0] if channels == 1 else values, tmp_path / name))
+    together = np.full((*SHAPE, channels), np.nan)
+    for channel, place, slab in volume.slabs():
+        together[:, :, place, channel] = slab
     assert np.array_equal(together, values)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
 def test_labels_of_every_type_load_as_uint8_with_the_usual_metadata(tmp_path, dtype):
     path = save(label_of(dtype=dtype), tmp_path / "label.nii.gz")
-    label, usual = LoadImage(reader=LabelReader(), dtype=None)(path), LoadImage()(path)
+    label, usual = LoadImage(reader=ScanReader(labels=True), dtype=None)(path), LoadImage()(path)
     assert label.numpy().dtype == np.uint8
     assert np.array_equal(label.numpy(), label_of())
     assert np.array_equal(label.affine, usual.affine)
@@ -44,17 +45,25 @@ def test_scaled_labels_load_with_their_scaled_values(tmp_path):
     image.header.set_slope_inter(2, 1)
     nib.save(image, tmp_path / "label.nii.gz")
     stored = nib.load(tmp_path / "label.nii.gz").get_fdata()
-    assert np.array_equal(LoadImage(reader=LabelReader(), dtype=None)(tmp_path / "label.nii.gz"), stored)
+    read = LoadImage(reader=ScanReader(labels=True), dtype=None)(tmp_path / "label.nii.gz")
+    assert np.array_equal(read, stored)
 
 
-@pytest.mark.parametrize("value", [0.5, -1, 256, np.nan, np.inf])
+@pytest.mark.parametrize("value", [0.5, 1.002, -1, 256, np.nan, np.inf])
 def test_a_value_that_uint8_cannot_hold_is_an_error_not_another_value(tmp_path, value):
     label = label_of(dtype=np.float64)
     label[1, 2, 3] = value
     path = save(label, tmp_path / "label.nii.gz")
-    reader = LabelReader()
+    reader = ScanReader(labels=True)
     with pytest.raises(ValueError, match=r"label\.nii\.gz has label values that are not whole"):
         reader.get_data(reader.read(path))
+
+
+def test_rounding_errors_of_whole_labels_are_whole(tmp_path):
+    label = label_of(dtype=np.float32)
+    near = label + np.random.default_rng(1).uniform(-9e-4, 9e-4, SHAPE).astype(np.float32)
+    path = save(near, tmp_path / "label.nii.gz")
+    assert np.array_equal(LoadImage(reader=ScanReader(labels=True), dtype=None)(path), label)
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +90,10 @@ def peak_bytes(action):
 def test_checking_a_large_label_needs_a_fraction_of_its_size(large):
     size = nib.load(large["label"]).get_data_dtype().itemsize * np.prod(nib.load(large["label"]).shape)
     assert peak_bytes(lambda: check_cases([large], range(2), 1, progress=False)) < 0.9 * size
-    assert peak_bytes(lambda: [slab.sum() for slab in open_volume(large["label"]).slabs()]) < 0.5 * size
+    assert peak_bytes(lambda: [slab.sum() for *_, slab in open_scan(large["label"]).slabs()]) < 0.5 * size
 
 
 def test_loading_a_large_label_needs_a_fraction_of_its_size(large):
     size = 8 * 256 * 256 * 192
-    reader = LabelReader()
+    reader = ScanReader(labels=True)
     assert peak_bytes(lambda: reader.get_data(reader.read(large["label"]))) < 0.8 * size

@@ -24,7 +24,20 @@ TASKS = [task.name for task in all_tasks()]
 # Kinds of model that MONAI Label reads off a bundle's name, and serves otherwise than a segmentation.
 OTHER_KINDS = ("detection", "deepedit", "deepgrow", "classification")
 # What its environment has, in the names under which it is imported.
-IMPORTABLE = {"monai", "torch", "ignite", "nibabel", "itk", "numpy", "scipy", "tqdm", "psutil", "tensorboard", "fire"}
+IMPORTABLE = {
+    "monai",
+    "torch",
+    "ignite",
+    "nibabel",
+    "pydicom",
+    "itk",
+    "numpy",
+    "scipy",
+    "tqdm",
+    "psutil",
+    "tensorboard",
+    "fire",
+}
 # Only the report draws; attacks, planning and the benchmark are no part of training and inference.
 ROOMS_OF_TRAINING = ("bundles", "data", "evaluation", "inference", "networks", "tasks", "training", "weights")
 # The literal parts that it looks up, or writes to, by path.

@@ -1,0 +1,126 @@
+"""The one reader of scans and labels, for checks, planning, training, evaluation, inference and MONAI Label.
+
+Its rules:
+
+- NIfTI (``.nii``, ``.nii.gz``, ``.hdr`` with ``.img``): the affine is the sform if its code is not 0, else the qform if
+  its code is not 0, else pixdim alone. Where pixdim and the affine taken disagree by more than rounding (1e-4), or
+  qform and sform, both coded, by more than 0.1 voxel in a corner, or where the file states no orientation, one warning
+  says so. Axes of length 1 after the third are dropped; Analyze, colour, complex and vector files are refused.
+- NRRD and MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``): by ITK. Colour and vector files are refused.
+- DICOM (a folder, or a multi-frame file): all slices and frames of one series, in whatever order, must have one
+  orientation, size and pixel spacing, distinct positions, equal steps along their normal (to 0.1 of a step) and no
+  drift in plane (0.1 of a pixel). An exact duplicate is dropped with a line. Anything else, and a choice among several
+  series that is not made, is refused with the numbers.
+- Labels: whole numbers from 0 to 255, to within 1e-3.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data import ImageReader
+
+from seat_components.data.dicom import open_dicom
+from seat_components.data.dicom_series import Choice, is_dicom
+from seat_components.data.geometry import corner_shift
+from seat_components.data.itk_files import META_IMAGE, NRRD, open_itk
+from seat_components.data.nifti import FORMS_APART, open_nifti
+from seat_components.data.nifti_file import NIFTI
+from seat_components.data.slabs import Array, ScanError, Volume
+
+# MONAI's LoadImage makes all of its own readers beside ours, and one of them finds no GPU decoder; it is never asked.
+warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+
+FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
+RULES = 1
+"""Counts up when a file may be read otherwise than before: volumes cached under other rules are not used."""
+
+
+def open_scan(path: str | Path, series: Choice = None) -> Volume:
+    """The volume in a file or DICOM folder, by the rules of this module. NIfTI files are read slab by slab.
+
+    Args:
+        path: the file or folder.
+        series: which of a folder's DICOM series, where there are several (see ``choose_series``).
+
+    Raises:
+        ScanError: if it must not be used; the message is the rule.
+        Exception: what the reading library raises for a file that is missing, damaged or no image.
+    """
+    name = str(path).lower()
+    if Path(path).is_dir():
+        return open_dicom(str(path), series)
+    if name.endswith(NIFTI):
+        return open_nifti(str(path))
+    if name.endswith((*NRRD, *META_IMAGE)):
+        return open_itk(str(path))
+    if is_dicom(Path(path)):
+        return open_dicom(str(path), series)
+    raise ScanError(f"is of no format that is read: {', '.join(FORMATS)}, or DICOM")
+
+
+class ScanReader(ImageReader):
+    """``open_scan`` as a reader for MONAI's ``LoadImaged``.
+
+    Args:
+        labels: whether files are labels, which are read as uint8; scans are read as float32.
+        series: which DICOM series of a folder (see ``choose_series``).
+
+    Several files are stacked as channels; they must lie on one grid.
+    """
+
+    def __init__(self, labels: bool = False, series: Choice = None) -> None:
+        super().__init__()
+        self.labels = labels
+        self.series = series
+        self.rules = RULES  # among the settings that a disk cache's key is made of
+
+    def verify_suffix(self, filename: Any) -> bool:  # noqa: ARG002 - MONAI's interface
+        """True: what is of no known format is refused when it is read."""
+        return True
+
+    def read(self, data: Sequence[str | Path] | str | Path, **_: Any) -> list[str]:
+        """The paths alone: if this raised, ``LoadImage`` would go on to other readers, with other rules."""
+        return [str(data)] if isinstance(data, str | Path) else [str(path) for path in data]
+
+    def get_data(self, img: Sequence[str]) -> tuple[Array, dict[str, Any]]:
+        """The values, (X, Y, Z) or (X, Y, Z, channels), and MONAI's description of the grid.
+
+        Raises:
+            ScanError: if a file must not be used, naming it and the rule.
+            Exception: what the reading library raises.
+        """
+        volumes = [self._opened(path) for path in img]
+        first = volumes[0]
+        for path, other in zip(img[1:], volumes[1:], strict=True):
+            if other.shape != first.shape or corner_shift(first.affine, other.affine, first.shape) > FORMS_APART:
+                raise ScanError(f"{path} lies on another grid than {img[0]}, with which it is to be stacked.")
+        arrays = [self._values(path, volume) for path, volume in zip(img, volumes, strict=True)]
+        if len(arrays) > 1:
+            arrays = [array if array.ndim > 3 else array[..., None] for array in arrays]
+        values = np.concatenate(arrays, axis=-1) if len(arrays) > 1 else arrays[0]
+        return values, {
+            "affine": first.affine.copy(),
+            "original_affine": first.affine.copy(),
+            "spatial_shape": np.array(first.shape),
+            "original_channel_dim": -1 if values.ndim > 3 else float("nan"),
+            "space": "RAS",
+        }
+
+    def _opened(self, path: str) -> Volume:
+        try:
+            return open_scan(path, self.series)
+        except ScanError as error:
+            raise ScanError(f"{path} {error}.") from error
+
+    def _values(self, path: str, volume: Volume) -> Array:
+        try:
+            return volume.whole_label() if self.labels else volume.whole()
+        except ScanError as error:
+            raise ScanError(f"{path} {error}.") from error
