@@ -8,7 +8,6 @@ import time
 
 import pytest
 from bundle_runs import UNET, command
-from documented_commands import environment
 
 from seat_components.training import TrainingCheckpoint
 
@@ -63,7 +62,7 @@ class Run:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [*before, *words[1:]] if before else words,
-                env={**environment(), "PYTHONPATH": path, "FAULT": str(self.fault)},
+                env={**os.environ, "PYTHONPATH": path, "FAULT": str(self.fault)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
