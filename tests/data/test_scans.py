@@ -73,3 +73,27 @@ def test_two_scans_of_one_name_are_refused(tmp_path: Path) -> None:
     dicom(tmp_path / "a" / "1.dcm")
     with pytest.raises(RefusalError, match=r"both write a\.nii\.gz"):
         inference_datalist(tmp_path)
+
+
+def test_what_dataset_json_lists_for_training_is_left_out(tmp_path: Path) -> None:
+    touch(tmp_path / "a.nii.gz", tmp_path / "imagesTr" / "x.nii.gz", tmp_path / "labelsTr" / "x.nii.gz")
+    entry = {"image": "imagesTr/x.nii.gz", "label": "labelsTr/x.nii.gz"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"training": [entry], "test": []}))
+    scans = inference_datalist(tmp_path)
+    assert found(tmp_path) == ["a.nii.gz"]
+    assert [line.rpartition("/")[2].split(":")[0] for line in scans.left_out] == ["x.nii.gz", "x.nii.gz"]
+
+
+def test_the_same_name_in_two_folders_is_no_collision(tmp_path: Path) -> None:
+    touch(tmp_path / "a" / "scan.nii.gz", tmp_path / "b" / "scan.nii.gz")
+    assert found(tmp_path) == ["a/scan.nii.gz", "b/scan.nii.gz"]
+
+
+def test_a_list_with_a_byte_order_mark_is_read_and_backslashes_are_hinted_at(tmp_path: Path) -> None:
+    touch(tmp_path / "imagesTs" / "a.nii.gz")
+    text = json.dumps({"test": ["./imagesTs/a.nii.gz", "./imagesTs/._a.nii.gz"]})
+    (tmp_path / "dataset.json").write_bytes(b"\xef\xbb\xbf" + text.replace(", ", ",\r\n").encode())
+    assert found(tmp_path) == ["imagesTs/a.nii.gz"]
+    (tmp_path / "dataset.json").write_text(json.dumps({"test": [r".\imagesTs\a.nii.gz"]}))
+    with pytest.raises(RefusalError, match=r"has backslashes, as on Windows.*'\./imagesTs/a\.nii\.gz'"):
+        inference_datalist(tmp_path)

@@ -33,7 +33,7 @@ def test_every_format_gives_the_mask_of_the_same_volume_in_nifti(bundle, tmp_pat
     array, affine = noise(SHAPE), GEOMETRY.affine
     name = write(kind, array, affine, tmp_path)
     infer(bundle, tmp_path, tmp_path / "masks")
-    assert [file.name for file in (tmp_path / "masks").iterdir()] == [f"{name}.nii.gz"]
+    assert [file.name for file in (tmp_path / "masks").glob("*.nii.gz")] == [f"{name}.nii.gz"]
     mask = nib.load(tmp_path / "masks" / f"{name}.nii.gz")
     # DICOM may store slices in another order: then the mask has that order, and an affine that says so.
     there = np.linalg.inv(mask.affine) @ affine
@@ -55,7 +55,7 @@ def test_every_format_gives_the_mask_of_the_same_volume_in_nifti(bundle, tmp_pat
 def test_the_test_list_of_a_dataset_and_a_plain_folder_give_the_same(bundle, task04_phantom, tmp_path):
     infer(bundle, task04_phantom, tmp_path / "listed")
     infer(bundle, task04_phantom / "imagesTs", tmp_path / "found")
-    names = sorted(file.name for file in (tmp_path / "listed").iterdir())
+    names = sorted(file.name for file in (tmp_path / "listed").glob("*.nii.gz"))
     assert names == sorted(file.name for file in (task04_phantom / "imagesTs").iterdir())
     for name in names:
         first, second = (nib.load(tmp_path / folder / name) for folder in ("listed", "found"))
@@ -74,7 +74,7 @@ def test_a_run_that_dies_while_writing_leaves_whole_masks(bundle, tmp_path, monk
     for seed, name in enumerate(("a", "b")):
         save_nifti(noise(SHAPE, seed), GEOMETRY.affine, tmp_path / f"{name}.nii.gz")
     infer(bundle, tmp_path, tmp_path / "masks")
-    before = {file.name: file.read_bytes() for file in (tmp_path / "masks").iterdir()}
+    before = {file.name: file.read_bytes() for file in (tmp_path / "masks").glob("*.nii.gz")}
     (tmp_path / "masks" / "b.nii.gz").unlink()
     save = nib.save
 
@@ -92,7 +92,7 @@ def test_a_run_that_dies_while_writing_leaves_whole_masks(bundle, tmp_path, monk
     assert not (tmp_path / "masks" / "b.nii.gz").exists()
     monkeypatch.undo()
     infer(bundle, tmp_path, tmp_path / "masks")
-    assert {file.name: file.read_bytes() for file in (tmp_path / "masks").iterdir()} == before
+    assert {file.name: file.read_bytes() for file in (tmp_path / "masks").glob("*.nii.gz")} == before
 
 
 def damage_truncated(folder):
@@ -131,7 +131,7 @@ def test_an_unusable_scan_is_named_before_any_mask_is_written(bundle, tmp_path, 
     message = refusal(infer, bundle, tmp_path, tmp_path / "masks")
     assert f"{tmp_path / 'b.nii.gz'}: " in message
     assert rule in message
-    assert not (tmp_path / "masks").exists()
+    assert not list((tmp_path / "masks").glob("*.nii.gz"))
 
 
 def test_scans_are_never_overwritten_by_their_masks(bundle, task04_phantom, tmp_path):
@@ -153,7 +153,10 @@ def test_two_dicom_folders_whose_names_differ_after_the_last_dot(bundle, tmp_pat
     for index in (1, 2):
         save_dicom(noise((12, 11, 6), index), np.diag([-1.0, -1, 1, 1]), tmp_path / f"1.2.840.{index}")
     infer(bundle, tmp_path, tmp_path / "masks")
-    assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == ["1.2.840.1.nii.gz", "1.2.840.2.nii.gz"]
+    assert sorted(file.name for file in (tmp_path / "masks").glob("*.nii.gz")) == [
+        "1.2.840.1.nii.gz",
+        "1.2.840.2.nii.gz",
+    ]
 
 
 def test_a_test_list_that_leads_outside_is_refused(bundle, tmp_path):
@@ -171,5 +174,5 @@ def test_a_dicom_folder_of_several_series_is_refused(tmp_path):
     save_dicom(noise((12, 11, 4), 1), np.diag([-1.0, -1, 1, 1]), other, series="1.2.826.0.1.1.2")
     for file in other.iterdir():
         file.rename(folder / f"other_{file.name}")
-    with pytest.raises(RefusalError, match=r"patient holds 2 DICOM series \(of (6, 4|4, 6) files\)"):
+    with pytest.raises(RefusalError, match=r"patient holds 2 DICOM series, but a scan is one of them"):
         inference_datalist(tmp_path / "scans")
