@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -73,7 +74,7 @@ def case_name(path: str | Path) -> str:
 
 def is_litter(path: str | Path) -> bool:
     """Whether this is a hidden file, such as the ``._*`` companions that MSD archives carry."""
-    return Path(path).name.startswith(".")
+    return re.split(r"[/\\]", str(path))[-1].startswith(".")
 
 
 def inside(entry: str, root: Path, source: Path) -> str:

@@ -40,7 +40,12 @@ FAR = {
     "CT for MRI": ("Task04_Hippocampus", CT, {}, "none below 0"),
     "normalised MRI": ("Task04_Hippocampus", np.array([[0.0, 0.0, 0.9, 1.0]]), {}, "not within 0 to 1"),
     "a hot voxel": ("Task02_Heart", np.array([[0.0, 2.0, 700.0, 90000.0]]), {}, "far too bright"),
-    "coarse": ("Task04_Hippocampus", MRI, {"spacing": (1, 1, 5.1)}, "has spacing 1 × 1 × 5.1 mm, more than 5 times"),
+    "coarse": (
+        "Task04_Hippocampus",
+        MRI,
+        {"spacing": (1, 1, 5.1), "shape": (35, 50, 12)},
+        "has spacing 1 × 1 × 5.1 mm, more than 5 times",
+    ),
     "a whole head": ("Task04_Hippocampus", MRI, {"shape": (200, 256, 256)}, "measures 200 × 256 × 256 mm, but"),
     "a crop": ("Task09_Spleen", CT, {"shape": (40, 40, 30)}, "the same part of the body"),
 }
