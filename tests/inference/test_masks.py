@@ -62,11 +62,11 @@ def test_a_mask_has_its_scans_grid_and_header(unet_masks, name):
 
 
 def test_a_mask_per_scan_and_nothing_else(unet_masks):
-    assert sorted(file.name for file in unet_masks[1].iterdir()) == sorted(f"{name}.nii.gz" for name in GEOMETRIES)
+    assert sorted(file.name for file in unet_masks[1].glob("[!.]*")) == sorted(f"{name}.nii.gz" for name in GEOMETRIES)
 
 
 def test_the_random_network_has_something_to_say(unet_masks):
-    values = [np.unique(nib.load(file).dataobj) for file in unet_masks[1].iterdir()]
+    values = [np.unique(nib.load(file).dataobj) for file in unet_masks[1].glob("[!.]*")]
     assert all(len(found) > 1 for found in values)
 
 
