@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,15 +23,20 @@ def refuse(message: str) -> NoReturn:
 
     Under ``python -m monai.bundle run`` every exception raised while a config is resolved is wrapped in a
     ``RuntimeError`` about the config expression, which buries the reason; there, and only there, the program
-    exits with the message as its last lines.
+    exits with the message as its last lines. From threads and loader workers, which an exit ends without a word to
+    whoever waits for them, the error goes up to the program (see ``bundles.last_words``).
 
     Raises:
-        RefusalError: in any other program.
+        RefusalError: in any other program, thread or worker.
         SystemExit: under ``monai.bundle run``.
     """
-    if is_bundle_run():
+    if is_bundle_run() and _is_the_program():
         raise SystemExit(f"\nERROR: {message}")
     raise RefusalError(message)
+
+
+def _is_the_program() -> bool:
+    return threading.current_thread() is threading.main_thread() and multiprocessing.parent_process() is None
 
 
 def is_bundle_run() -> bool:
@@ -37,11 +45,19 @@ def is_bundle_run() -> bool:
     return program == ("monai", "bundle", "__main__.py") and sys.argv[1:2] == ["run"]
 
 
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on to the first."""
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        yield cause
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__
+
+
 def reason(error: BaseException) -> str:
     """The first cause of an error in one line; of a missing package, how to install it."""
-    chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
-        chain.append(cause)
+    chain = list(causes(error))
     texts = [str(one) for one in chain]
     if missing := _first(r"No module named '(\w+)|package `(\w+)", texts):
         package = missing[1] or missing[2]

@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 import traceback
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from seat_components.refusals import reason
+from seat_components.refusals import RefusalError, causes, reason
 
 VARIABLE = "SEAT_TRACEBACK"
 """Set in the environment, it keeps Python's own words."""
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+"""A full disk or quota, a limit of a file's size, and a file system that became read-only."""
 
 
 def shorten_config_errors() -> None:
-    """From now on, end on an error of the config with one line and status 1; errors of a running engine stay whole."""
+    """From now on, end on an error of the config, or on a full disk, with one line and status 1.
+
+    Other errors of a running engine stay whole.
+    """
     sys.excepthook = _last_words
 
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    what = None if os.environ.get(VARIABLE) else what_failed(error)
+    if isinstance(error, KeyboardInterrupt):
+        print("\nEnded by Ctrl-C.", file=sys.stderr)
+        return
+    what = None if os.environ.get(VARIABLE) else _what_happened(error)
     if what is None:
         sys.__excepthook__(kind, error, trace)
         return
     advice = f"({VARIABLE}=1 in the environment shows where.)"
-    print(f"\nERROR: {what} cannot be built: {reason(error)}\n       {advice}", file=sys.stderr)
+    print(f"\nERROR: {what}\n       {advice}", file=sys.stderr)
+
+
+def _what_happened(error: BaseException) -> str | None:
+    chain = list(causes(error))
+    if refusal := next((cause for cause in chain if isinstance(cause, RefusalError)), None):
+        # A loader worker's comes with the worker's traceback before it.
+        return str(refusal).rpartition(f"{RefusalError.__name__}: ")[2].strip()
+    if (fault := full_or_closed(chain)) is not None:
+        return fault
+    what = what_failed(error)
+    return None if what is None else f"{what} cannot be built: {reason(error)}"
+
+
+def full_or_closed(chain: Iterable[BaseException]) -> str | None:
+    """Which file cannot be written, and why, if that is among an error's causes; None if it is not."""
+    seen = next((cause for cause in chain if isinstance(cause, OSError) and cause.errno in UNWRITABLE), None)
+    if seen is None:
+        return None
+    frames = traceback.extract_tb(seen.__traceback__)
+    # Not every part of Python says which file it was.
+    parts = Path(frames[-1].filename).parts if frames else ()
+    package = next((name for before, name in pairwise(parts) if before == "site-packages"), "")
+    file = seen.filename or (f"A file of {package}'s" if package else "A file")
+    return f"{file} cannot be written: {seen.strerror}. What was written before is as it was."
 
 
 def what_failed(error: BaseException) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import nibabel
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from monai.data import NibabelWriter
 
 from seat_components.data.nifti_file import NIFTI
+from seat_components.training.files import write_atomically
 
 
 class MaskWriter(NibabelWriter):
@@ -55,8 +57,15 @@ class MaskWriter(NibabelWriter):
         image.set_data_dtype(np.uint8)
         # The scan's display window would make labels 1, 2, … invisible.
         image.header["cal_min"] = image.header["cal_max"] = 0
-        temporary = path.with_name(f".part-{path.name}")
-        nibabel.save(image, temporary)
-        temporary.replace(path)
+        write_atomically(path, lambda stream: _write(image, stream, path.name.endswith(".gz")))
         if verbose:
             print(path)
+
+
+def _write(image: nibabel.Nifti1Image, stream: IO[bytes], compressed: bool) -> None:
+    if not compressed:
+        image.to_stream(stream)
+        return
+    # As nibabel does it, and without a time, so that equal masks are equal files.
+    with gzip.GzipFile("", "wb", 1, stream, mtime=0) as packed:
+        image.to_stream(packed)

@@ -49,10 +49,19 @@ def check_network(network: nn.Module, channels: int, classes: int, size: Sequenc
         kind = "" if answer.is_floating_point() else f" of {answer.dtype}"
         came = f"a tensor {_words(answer.shape)}{kind}"
         refuse(f"network_def: {name} gives {came} for an image {_words(shape)} in {mode}, but {wanted}.{hint}")
+    if other := [key for key, value in network.state_dict().items() if not isinstance(value, Tensor)]:
+        refuse(
+            f"network_def: {name}'s state_dict holds {other[0]}, which is no tensor: weights files hold nothing else."
+        )
+    if training and not answer.requires_grad:
+        refuse(
+            f"network_def: what {name} gives depends on no weight that can be trained: let at least one parameter have "
+            "requires_grad, and detach nothing on the way to the logits."
+        )
 
 
 def _answer(network: nn.Module, shape: Sequence[int], training: bool) -> Any:
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(training):
         # Not all operations have a meta form, and some networks look at what they compute.
         with suppress(Exception):
             return copy.deepcopy(network).train(training).to("meta")(torch.empty(shape, device="meta"))

@@ -141,7 +141,7 @@ class TrainingCheckpoint:
         for name, part in self.parts.items():
             try:
                 _take_over(part, content["parts"][name])
-            except (KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+            except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
         length = engine.state.epoch_length
         engine.state.iteration = iteration * length // before
@@ -163,9 +163,9 @@ class TrainingCheckpoint:
         done, inside = divmod(engine.state.iteration, length)
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
 
-    def _say_changes(self, before: Mapping[str, Any]) -> None:
+    def _say_changes(self, before: Any) -> None:
         for name, value in self.settings.items():
-            if name not in before or before[name] == value:
+            if not isinstance(before, Mapping) or name not in before or before[name] == value:
                 continue
             kept = name in self.kept_settings
             follows = f"the run keeps {before[name]}" if kept else f"from here on it is {value}"
@@ -188,9 +188,12 @@ class TrainingCheckpoint:
         if self._loaded is None:
             return
         # A scaler that was switched off, as on a CPU, has an empty state.
-        if engine.scaler is not None and self._loaded["scaler"]:
-            engine.scaler.load_state_dict(self._loaded["scaler"])
-        set_random_state(self._loaded["random"])
+        try:
+            if engine.scaler is not None and self._loaded["scaler"]:
+                engine.scaler.load_state_dict(self._loaded["scaler"])
+            set_random_state(self._loaded["random"])
+        except Exception as error:  # of another kind than was written, they may raise anything
+            refuse(f"{self.path} does not fit this run ({error}). {self._way_out()}")
         self._loaded = None
 
     def _on_batch(self, engine: SupervisedTrainer) -> None:
@@ -249,12 +252,28 @@ def _plain(value: Any) -> Any:
 
 
 def _take_over(part: Stateful, state: Any) -> None:
-    if not isinstance(part, nn.Module):
+    if isinstance(part, torch.optim.Optimizer):
+        _require_usable(part, state)
+        part.load_state_dict(state)
+    elif not isinstance(part, nn.Module):
         part.load_state_dict(state)
     elif faults := weight_faults(unwrap(part), state):
         raise ValueError(f"\n{faults}")
     else:
         unwrap(part).load_state_dict(state)
+
+
+def _require_usable(optimizer: torch.optim.Optimizer, state: Any) -> None:
+    """Refuse momenta and the like that would spoil the weights with the first step."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    for number, kept in state["state"].items():
+        for name, value in kept.items():
+            if not isinstance(value, torch.Tensor):
+                continue
+            if value.ndim and (value.shape != parameters[number].shape or not value.is_floating_point()):
+                raise ValueError(f"{name} is of another shape or kind than its parameter")
+            if not value.isfinite().all():
+                raise ValueError(f"{name} has values that are not finite")
 
 
 def random_state() -> dict[str, Any]:

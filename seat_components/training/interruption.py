@@ -65,7 +65,9 @@ class StopRequest:
         self.reason = self.signal.name
         alone = idist.get_world_size() == 1
         again = " Once more to stop at once." if alone else ""
-        logger.warning(f"{self.reason}: stopping after this batch, with a checkpoint.{again}")
+        logger.warning(
+            f"{self.reason}: stopping after this batch, or the validation under way, with a checkpoint.{again}"
+        )
         if alone:
             self.end()
 

@@ -159,7 +159,15 @@ def step_bytes(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int
 
 def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
     """Bytes that autograd keeps for one sample, the largest single one, and those of the logits."""
-    twin = copy.deepcopy(network).to("meta")
+    with torch.random.fork_rng(devices=[]):
+        try:
+            return _kept_on("meta", network, patch_shape)
+        except Exception:  # a network that looks at what it computes
+            return _kept_on("cpu", network, patch_shape)
+
+
+def _kept_on(device: str, network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
+    twin = copy.deepcopy(network).to(device)
     own = {parameter.untyped_storage()._cdata for parameter in twin.parameters()}
     kept: dict[int, Tensor] = {}
 
@@ -169,7 +177,7 @@ def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple
         return tensor
 
     # Two samples, as batch norm in training mode refuses one, and halves of what they take.
-    image = torch.empty((2, *patch_shape), device="meta", requires_grad=True)
+    image = torch.zeros((2, *patch_shape), device=device, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         logits = twin.train()(image)
     if not isinstance(logits, Tensor):

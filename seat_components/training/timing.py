@@ -64,7 +64,7 @@ class EpochTiming:
         if idist.get_rank() != 0:
             return
         epoch = engine.state.epoch
-        rows = [row for row in self._rows() if int(row["epoch"]) < epoch]
+        rows = self._rows_before(epoch)
         seconds = {name: f"{value:.3f}" for name, value in self._seconds.items()}
         rows.append({"epoch": str(epoch), **seconds, "peak_mib": peak_memory(torch.device(engine.state.device))})
         text = io.StringIO()
@@ -75,11 +75,16 @@ class EpochTiming:
         self._epochs += 1
         self._warn()
 
-    def _rows(self) -> list[dict[str, str]]:
+    def _rows_before(self, epoch: int) -> list[dict[str, str]]:
         if not self.path.is_file():
             return []
-        with self.path.open(encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        try:
+            with self.path.open(encoding="utf-8", newline="") as file:
+                rows = [{name: row.get(name) or "" for name in COLUMNS} for row in csv.DictReader(file)]
+            return [row for row in rows if int(row["epoch"]) < epoch]
+        except (KeyError, ValueError, csv.Error) as error:
+            logger.warning(f"{self.path} is not as a training writes it ({error}), and is begun anew.")
+            return []
 
     def _warn(self) -> None:
         waiting, working = self._seconds["data_seconds"], self._seconds["step_seconds"]

@@ -1,5 +1,7 @@
 """Laws of the masks that inference writes: the scan's own grid and header, whatever they are; labels in place."""
 
+import resource
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from threshold_network import network_def
 
 from seat_components.bundles.render import write_bundle
 from seat_components.data import write_phantom
+from seat_components.inference import MaskWriter
+from seat_components.refusals import RefusalError
 from seat_components.tasks import load_task
 
 ORIENTATIONS = ["RAS", "LAS", "LPI", "PIR", "ASR", "SLA"]
@@ -127,3 +131,23 @@ def test_a_scan_of_four_channels_gets_a_mask_of_three_dimensions(tmp_path):
         assert np.array_equal(mask.affine, scan.affine)
         assert [int(mask.header[code]) for code in ("sform_code", "qform_code")] == [2, 1]
         assert np.array_equal(mask.dataobj, above_mean(np.asarray(scan.dataobj)[..., 0], task.name))
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_mask_that_the_disk_has_no_room_for_is_named_and_leaves_nothing(tmp_path, ending):
+    def write(file):
+        writer = MaskWriter()
+        writer.set_data_array(np.random.default_rng(0).integers(0, 3, (1, 40, 40, 40)))
+        writer.set_metadata({})
+        writer.write(file)
+
+    write(tmp_path / f"first{ending}")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(RefusalError, match=f"second{ending} cannot be written: File too large"):
+            write(tmp_path / f"second{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [file.name for file in tmp_path.iterdir()] == [f"first{ending}"]
+    assert nib.load(tmp_path / f"first{ending}").shape == (40, 40, 40)

@@ -27,6 +27,16 @@ def dyn_unet(**changes):
     return DynUNet(3, 1, 3, kernel_size=[3, 3, 3], strides=[1, 2, 2], upsample_kernel_size=[2, 2], **changes)
 
 
+class Remembers(nn.Conv3d):
+    """Its state_dict holds more than tensors."""
+
+    def get_extra_state(self):
+        return {"calls": 3}
+
+    def set_extra_state(self, state):
+        pass
+
+
 FITS = {
     "ROG": (lambda: ROG(1, 3, [[2, 2, 2]] * 3, dropout=0.3), (64, 32, 32)),
     "U-Net": (unet, SIZE),
@@ -59,6 +69,9 @@ MISFITS = {
     "labels": (lambda: Answers(lambda logits: logits.long()), "of torch.int64", "floating-point"),
     "two dimensions": (lambda: nn.Conv2d(1, 3, 1), "cannot take", "Conv2d"),
     "another's error": (lambda: Answers(lambda logits: {}[len(logits)]), "cannot take", "KeyError"),
+    "detached": (lambda: Answers(lambda logits: logits.detach()), "depends on no weight", "requires_grad"),
+    "frozen": (lambda: unet().requires_grad_(False), "depends on no weight", "requires_grad"),
+    "state": (lambda: Remembers(1, 3, 1), "_extra_state", "no tensor"),
     "size": (lambda: SwinUNETR(1, 3, feature_size=12), "cannot take", "divisible by"),
 }  # fmt: skip
 

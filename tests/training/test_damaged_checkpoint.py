@@ -4,9 +4,10 @@ import io
 
 import pytest
 import torch
-from harness import network, optimizer, trainer
+from harness import network, trainer
 from hypothesis import given
 from hypothesis import strategies as st
+from ignite.engine import Events
 
 from seat_components.refusals import RefusalError
 from seat_components.training import CleanUpdate, TrainingCheckpoint
@@ -14,7 +15,13 @@ from seat_components.training import CleanUpdate, TrainingCheckpoint
 
 def parts_of(seed):
     net = network(seed)
-    engine = trainer(net, CleanUpdate(), [], optimizer=optimizer(net))
+    engine = trainer(net, CleanUpdate(), [], optimizer=torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9))
+    for parameter in net.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    # One step, for momenta.
+    kept = {name: value.clone() for name, value in net.state_dict().items()}
+    engine.optimizer.step()
+    net.load_state_dict(kept)
     engine.state.epoch_length, engine.state.max_epochs = 1, 2
     return engine, {"network": net, "optimizer": engine.optimizer}
 
@@ -33,7 +40,8 @@ def resume(folder, content):
     file.write_bytes(content)
     engine, parts = parts_of(seed=1)
     try:
-        TrainingCheckpoint(folder, parts, resume=True).attach(engine)
+        TrainingCheckpoint(folder, parts, resume=True, settings={"fold": 0}).attach(engine)
+        engine.fire_event(Events.STARTED)
     except RefusalError as error:
         assert str(file) in str(error)
         return str(error)
@@ -74,6 +82,10 @@ def first(content):
     return next(iter(content["parts"]["network"]))
 
 
+def momenta(content):
+    return next(iter(content["parts"]["optimizer"]["state"].values()))
+
+
 EDITS = {
     "not finite": lambda content: content["parts"]["network"][first(content)].fill_(float("nan")),
     "whole numbers": lambda content: content["parts"]["network"].update(
@@ -83,6 +95,13 @@ EDITS = {
     "numbers as names": lambda content: content["parts"]["network"].update({1: torch.ones(1)}),
     "a list of weights": lambda content: content["parts"].update(network=[1, 2]),
     "no optimizer": lambda content: content["parts"].update(optimizer=None),
+    "momenta that are not finite": lambda content: momenta(content)["momentum_buffer"].fill_(torch.nan),
+    "momenta of another shape": lambda content: momenta(content).update(momentum_buffer=torch.ones(7)),
+    "momenta in whole numbers": lambda content: momenta(content).update(
+        momentum_buffer=momenta(content)["momentum_buffer"].long()
+    ),
+    "no random state": lambda content: content.update(random=None),
+    "random states in a list": lambda content: content.update(random=[]),
     "half a batch": lambda content: content["position"].update(iteration=0.5),
     "no batch in an epoch": lambda content: content["position"].update(epoch_length=0),
     "no position": lambda content: content.update(position=None),
@@ -94,3 +113,8 @@ EDITS = {
 @pytest.mark.parametrize("edit", EDITS)
 def test_what_is_of_another_kind_is_refused_by_name(tmp_path, good, edit):
     assert isinstance(resume(tmp_path, edited(good, EDITS[edit])), str)
+
+
+@pytest.mark.parametrize("settings", [None, [], "text", {"fold": None}])
+def test_settings_of_another_kind_are_not_compared(tmp_path, good, settings):
+    assert is_what_was_written(resume(tmp_path, edited(good, lambda content: content.update(settings=settings))))

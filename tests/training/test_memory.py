@@ -149,3 +149,21 @@ def test_a_control_group_bounds_what_is_free(tmp_path, monkeypatch):
     assert memory.available_bytes(torch.device("cpu")) == 3000
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.available_bytes(torch.device("cpu")) > 3000
+
+
+class LooksAtItsValues(nn.Module):
+    """What it computes depends on the image's content, which the meta device has not."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = unet()
+
+    def forward(self, image):
+        return self.layer(image) if image.detach().abs().max() < 1e9 else image
+
+
+def test_a_network_that_looks_at_its_values_is_estimated_as_any_other():
+    looking = LooksAtItsValues()
+    random = torch.get_rng_state()
+    assert step_bytes(looking, PATCH) == pytest.approx(step_bytes(looking.layer, PATCH), rel=0.5)
+    assert torch.equal(torch.get_rng_state(), random)

@@ -71,3 +71,12 @@ def test_peak_memory_lies_between_what_was_held_and_what_there_is():
     held = torch.ones(2**20)
     peak = int(peak_memory(torch.device("cpu"))) * 2**20
     assert held.nbytes < peak < os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "epoch\nx\n", "epoch,step_seconds,data_seconds,peak_mib\n1,2\n", "\0", b"\xff"]
+)
+def test_a_file_that_was_edited_stops_no_training(tmp_path, content):
+    (tmp_path / "timing.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    rows, _ = run(tmp_path, delay=0, epochs=2)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
