@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-SLAB_BYTES = 2**24
+SLAB_BYTES = 2**22
 WHOLE_TOLERANCE = 1e-3
 """How far a label value may lie from a whole number: a header's slope, or float32, leaves rounding errors."""
 
