@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 
 import pytest
 from bundle_runs import UNET, command, files, run
@@ -116,6 +117,7 @@ def refused(bundle, monkeypatch, tmp_path):
     """``refused(*words)``: how the words after those of the configs are refused; None where they pass."""
     monkeypatch.chdir(bundle)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def check(*words, configs=("train",)):
         words = ["--config_file", str([f"configs/{name}.json" for name in configs]), *words]
