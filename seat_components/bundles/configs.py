@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
 from seat_components.bundles.command_line import option_pairs, option_values, words_alone
-from seat_components.bundles.kinds import is_expression
+from seat_components.bundles.kinds import COMPONENT, LIST, is_expression
 from seat_components.bundles.last_words import shorten_config_errors
 from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
 from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
@@ -49,7 +49,7 @@ def check_config() -> None:
         for word in (*words_alone(arguments), *(str(pairs[name]) for name in ("run_id", "final_id") if name in pairs))
         if word not in config
     ]
-    faults = faults or config_faults(config) or network_faults(config)
+    faults = faults or config_faults(config) or part_faults(files, pairs) or network_faults(config)
     if faults:
         refuse("\n       ".join(faults))
 
@@ -91,6 +91,30 @@ def config_faults(parser: ConfigParser) -> list[str]:
             else:
                 faults += value_faults({name: value})
     return faults or [fault for name in PARTS if name in config for fault in component_faults(name, config[name])]
+
+
+def part_faults(files: Sequence[str], overrides: Mapping[str, Any]) -> list[str]:
+    """One line for each override that puts something else where the configs have a component or a list."""
+    configs = [config_of(files[:1], {}), config_of(files, {})]
+    faults = []
+    for name, value in overrides.items():
+        if "#" not in (place := name.replace("::", "#")) or place.startswith("+") or value is None:
+            continue
+        for known in (config[place] for config in configs if place in config):
+            rule = (
+                COMPONENT
+                if _is_part(known)
+                else LIST
+                if isinstance(known, list) and any(map(_is_part, known))
+                else None
+            )
+            if rule is not None and not rule[0](value):
+                faults.append(f"{name} is {shown(value)}, but it must be {rule[1]}")
+    return list(dict.fromkeys(faults))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value
 
 
 def component_faults(name: str, config: Any) -> Iterator[str]:

@@ -139,6 +139,8 @@ REFUSED = {
     "itself": (["--seed", "@seed"], "seed is '@seed', which cannot be computed"),
     "what follows from it": (["--patch_size", "16"], "patch_size is 16, but it must be three whole numbers"),
     "no component": (["--loss", "5"], "loss is 5, but it must be a component"),
+    "no component within": (["--validate#inferer", "9"], "validate#inferer is 9, but it must be a component"),
+    "no list within": (["--train::handlers", "9"], "train::handlers is 9, but it must be a list"),
     "unknown class": (["--optimizer", '{"_target_":"Adamm"}'], "there is no class or function 'Adamm'"),
     "missing argument": (["--network_def", '{"_target_":"UNet"}'], "UNet: missing a required argument: 'spatial_dims'"),
     "further argument": (["--loss", '{"_target_":"DiceLoss","clss":2}'], "unexpected keyword argument 'clss'"),
