@@ -15,7 +15,13 @@ EXTRAS = {"einops": "networks", "matplotlib": "report", "mlflow": "tracking"}
 
 
 class RefusalError(ValueError):
-    """Input that must not be used. The message names the file or value, the rule, and what to do."""
+    """Input that must not be used. The message names the file or value, the rule, and what to do.
+
+    Of a message that comes from a loader's worker, with the worker's traceback before it, the last words are kept.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(spoken_in(message) or message)
 
 
 def refuse(message: str) -> NoReturn:
@@ -33,6 +39,14 @@ def refuse(message: str) -> NoReturn:
     if is_bundle_run() and _is_the_program():
         raise SystemExit(f"\nERROR: {message}")
     raise RefusalError(message)
+
+
+def spoken_in(text: str) -> str:
+    """The refusal that a traceback tells of; empty if ``text`` is none."""
+    found = re.search(
+        r"^Caught .*^[\w.]*RefusalError: (.*?)(?=\n\n(?:The above|During) |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    return found[1].strip() if found else ""
 
 
 def _is_the_program() -> bool:

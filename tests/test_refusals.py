@@ -1,9 +1,11 @@
 """A refusal reaches the program from wherever it is spoken: its main thread, another thread, or a loader worker."""
 
 import sys
+import threading
 from multiprocessing.pool import ThreadPool
 
 import pytest
+from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
 from seat_components.bundles.last_words import shorten_config_errors
@@ -12,18 +14,28 @@ from seat_components.refusals import RefusalError, refuse
 PATIENCE = 60
 
 
+def speak(_):
+    refuse("file.nii.gz is empty: take another.\n       Or mend it.")
+
+
 class Refusing:
+    """A dataset, alone or with a transform of MONAI's, which wraps what it meets."""
+
+    def __init__(self, read):
+        self.read = read
+
     def __len__(self):
         return 1
 
     def __getitem__(self, index):
-        refuse("file.nii.gz is empty: take another.")
+        self.read(index)
 
 
 @pytest.fixture
 def bundle_run(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/anywhere/monai/bundle/__main__.py", "run"])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     shorten_config_errors()
 
 
@@ -40,8 +52,10 @@ def test_a_threads_refusal_goes_up_to_who_waits_for_it():
 
 
 @pytest.mark.usefixtures("bundle_run")
-def test_a_loader_workers_refusal_is_the_last_word(capsys):
-    with pytest.raises(RefusalError) as caught:
-        list(DataLoader(Refusing(), num_workers=1, timeout=PATIENCE))
-    sys.excepthook(RefusalError, caught.value, None)
-    assert capsys.readouterr().err.startswith("\nERROR: file.nii.gz is empty: take another.\n")
+@pytest.mark.parametrize("read", [speak, Compose([speak])], ids=["dataset", "transform"])
+def test_a_loader_workers_refusal_is_the_last_word(capfd, read):
+    with pytest.raises((RefusalError, RuntimeError)) as caught:
+        list(DataLoader(Refusing(read), num_workers=1, timeout=PATIENCE))
+    capfd.readouterr()
+    sys.excepthook(type(caught.value), caught.value, None)
+    assert capfd.readouterr().err.startswith("\nERROR: file.nii.gz is empty: take another.\n       Or mend it.\n")

@@ -13,7 +13,7 @@ import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
 from seat_components.bundles.command_line import option_pairs, option_values, words_alone
-from seat_components.bundles.kinds import is_expression
+from seat_components.bundles.kinds import COMPONENT, LIST, Rule, is_expression
 from seat_components.bundles.last_words import shorten_config_errors
 from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
 from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
@@ -49,7 +49,7 @@ def check_config() -> None:
         for word in (*words_alone(arguments), *(str(pairs[name]) for name in ("run_id", "final_id") if name in pairs))
         if word not in config
     ]
-    faults = faults or config_faults(config) or network_faults(config)
+    faults = faults or config_faults(config) or part_faults(files, pairs) or network_faults(config)
     if faults:
         refuse("\n       ".join(faults))
 
@@ -85,12 +85,48 @@ def config_faults(parser: ConfigParser) -> list[str]:
     for name in VALUES:
         if name in config and is_expression(config[name]):
             try:
-                value = parser.get_parsed_content(name)
+                value = computed(parser, name)
             except Exception as error:  # an expression may raise anything
                 faults.append(f"{name} is {shown(config[name])}, which cannot be computed: {reason(error)}")
             else:
                 faults += value_faults({name: value})
     return faults or [fault for name in PARTS if name in config for fault in component_faults(name, config[name])]
+
+
+def computed(parser: ConfigParser, name: str) -> Any:
+    """The value of an id. An expression that would end the program, as if all were done, raises as others do."""
+    try:
+        return parser.get_parsed_content(name)
+    except SystemExit as end:
+        if isinstance(end.code, str):  # a refusal
+            raise
+        raise RuntimeError(f"it ends the program ({end.code})") from None
+
+
+def part_faults(files: Sequence[str], overrides: Mapping[str, Any]) -> list[str]:
+    """One line for each override that puts something else where the configs have a component or a list."""
+    configs = [config_of(files[:1], {}), config_of(files, {})]
+    faults = []
+    for name, value in overrides.items():
+        if "#" not in (place := name.replace("::", "#")) or place.startswith("+") or value is None:
+            continue
+        for known in (config[place] for config in configs if place in config):
+            rule = _rule_of(place, known)
+            if rule is not None and not rule[0](value):
+                faults.append(f"{name} is {shown(value)}, but it must be {rule[1]}")
+    return list(dict.fromkeys(faults))
+
+
+def _rule_of(place: str, known: Any) -> Rule | None:
+    """What may stand in the place of ``known``; None where nothing is known of it."""
+    if _is_part(known):
+        return COMPONENT
+    many = isinstance(known, list) and any(map(_is_part, known))
+    return LIST if many or place.endswith(("#transforms", "#handlers")) else None
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, Mapping) and "_target_" in value
 
 
 def component_faults(name: str, config: Any) -> Iterator[str]:
@@ -139,7 +175,7 @@ def network_faults(parser: ConfigParser) -> list[str]:
         return []
     try:
         with torch.random.fork_rng(devices=[]):
-            network = parser.get_parsed_content("network_def")
+            network = computed(parser, "network_def")
     except Exception as error:  # a network of another's may raise anything
         return [f"network_def cannot be built: {reason(error)}"]
     if isinstance(network, torch.nn.Module):

@@ -6,13 +6,14 @@ import errno
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
-from seat_components.refusals import RefusalError, causes, reason
+from seat_components.refusals import RefusalError, causes, reason, spoken_in
 
 VARIABLE = "SEAT_TRACEBACK"
 """Set in the environment, it keeps Python's own words."""
@@ -26,6 +27,13 @@ def shorten_config_errors() -> None:
     Other errors of a running engine stay whole.
     """
     sys.excepthook = _last_words
+    threading.excepthook = _silence_full_disk
+
+
+def _silence_full_disk(arguments: threading.ExceptHookArgs) -> None:
+    """A thread that writes for another hands its error on to it; any other error of a thread is printed as ever."""
+    if arguments.exc_value is None or full_or_closed(causes(arguments.exc_value)) is None:
+        threading.__excepthook__(arguments)
 
 
 def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -42,9 +50,11 @@ def _last_words(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 def _what_happened(error: BaseException) -> str | None:
     chain = list(causes(error))
-    if refusal := next((cause for cause in chain if isinstance(cause, RefusalError)), None):
-        # A loader worker's comes with the worker's traceback before it.
-        return str(refusal).rpartition(f"{RefusalError.__name__}: ")[2].strip()
+    for cause in chain:
+        if isinstance(cause, RefusalError):
+            return str(cause)
+        if told := spoken_in(str(cause)):  # by a transform in a loader's worker
+            return told
     if (fault := full_or_closed(chain)) is not None:
         return fault
     what = what_failed(error)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 
 import pytest
 from bundle_runs import UNET, command, files, run
@@ -116,6 +117,7 @@ def refused(bundle, monkeypatch, tmp_path):
     """``refused(*words)``: how the words after those of the configs are refused; None where they pass."""
     monkeypatch.chdir(bundle)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
 
     def check(*words, configs=("train",)):
         words = ["--config_file", str([f"configs/{name}.json" for name in configs]), *words]
@@ -137,6 +139,11 @@ REFUSED = {
     "itself": (["--seed", "@seed"], "seed is '@seed', which cannot be computed"),
     "what follows from it": (["--patch_size", "16"], "patch_size is 16, but it must be three whole numbers"),
     "no component": (["--loss", "5"], "loss is 5, but it must be a component"),
+    "no component within": (["--validate#inferer", "9"], "validate#inferer is 9, but it must be a component"),
+    "no list within": (["--train::handlers", "9"], "train::handlers is 9, but it must be a list"),
+    "no transforms": (["--validate#preprocessing#transforms", "0"], "validate#preprocessing#transforms is 0"),
+    "ends the program": (["--seed", "$exit()"], "seed is '$exit()', which cannot be computed"),
+    "network that ends it": (["--network_def", "$exit(0)"], "network_def cannot be built"),
     "unknown class": (["--optimizer", '{"_target_":"Adamm"}'], "there is no class or function 'Adamm'"),
     "missing argument": (["--network_def", '{"_target_":"UNet"}'], "UNet: missing a required argument: 'spatial_dims'"),
     "further argument": (["--loss", '{"_target_":"DiceLoss","clss":2}'], "unexpected keyword argument 'clss'"),

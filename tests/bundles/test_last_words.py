@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import sys
+import threading
 
 import pytest
 from torch.utils.tensorboard import SummaryWriter
@@ -17,6 +18,7 @@ def said(monkeypatch, capsys):
 
     def say(action):
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        monkeypatch.setattr(threading, "excepthook", threading.excepthook)
         shorten_config_errors()
         try:
             try:
