@@ -85,7 +85,7 @@ REFUSED = {
     "in a group, deeper": (["--train#datset#seed=1"], "--train#datset#seed is not an id"),
     "a component's argument": (
         ["--train#trainer#max_epoch", "3"],
-        "--train#trainer#max_epoch: SupervisedTrainer takes no argument 'max_epoch'. "
+        "--train#trainer#max_epoch: RobustTrainer takes no argument 'max_epoch'. "
         "Did you mean --train#trainer#max_epochs?",
     ),
     "an argument of ours": (["--schedule#g_mx", "3"], "Did you mean --schedule#g_max?"),
