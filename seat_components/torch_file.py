@@ -1,4 +1,4 @@
-"""Reading .pt files: whole, undamaged, in bounded memory, and nothing in them but tensors and plain containers."""
+"""Files of PyTorch: written whole; read undamaged, in bounded memory, and nothing but tensors and plain containers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import torch
 from torch import Tensor
 
+from seat_components.files import write_atomically
+
 logger = logging.getLogger(__name__)
 
 MOST_PICKLED = 2**23  # bytes that describe the tensors, without their values: 8 MiB, a thousand times a ROG's
@@ -20,6 +22,11 @@ _ZIP = b"PK\x03\x04"  # as torch tells its formats apart
 
 class UnusableFileError(ValueError):
     """A file that must not be used as one of PyTorch's. The message names the file, the rule, and what to do."""
+
+
+def save_atomically(content: Any, path: Path) -> None:
+    """``torch.save`` that is never seen half written."""
+    write_atomically(path, lambda stream: torch.save(content, stream))
 
 
 def read_torch_file(path: str | Path, unchecked: bool = False) -> Any:

@@ -48,9 +48,11 @@ def workflow(bundle, configs, **overrides):
         config_file=files(bundle, configs), workflow_type="train", bundle_root=str(bundle), **overrides
     )
     flow.initialize()
-    # What a run prepares itself: initialising alone needs neither data nor weights, so that MONAI can load the network.
-    if "@prepare" in flow.parser.get("run"):
-        flow.parser.get_parsed_content("prepare")
+    # What a training does before it trains: initialising alone needs neither data nor weights, so that MONAI can load
+    # the network.
+    steps = [str(step) for step in flow.parser.get("run")]
+    for place in range(next((place for place, step in enumerate(steps) if "trainer.run()" in step), 0)):
+        flow.parser.get_parsed_content(f"run#{place}")
     return flow
 
 

@@ -20,6 +20,21 @@ TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_e
 RENAMED = {"eps_255": "attack_eps_255"}
 """Ids of train.json whose part another id plays in a config that is read on top of it."""
 
+MOVED = {
+    "checkpoint#directory": "ckpt_dir",
+    "checkpoint#resume": "resume",
+    "checkpoint#stop_after_minutes": "stop_after_minutes",
+    "checkpoint#settings": "train#trainer#settings",
+    "history#directory": "output_dir",
+    "history#labels": "train#trainer#labels",
+    "weight_saver#directory": "ckpt_dir",
+    "prepare": "run",
+}
+"""Ids that configs had once, and those that took their place."""
+BUILT = {"checkpoint", "history", "weight_saver"}
+"""Components that configs had once, which ``RobustTrainer`` builds now."""
+TRAINERS_OWN = "Learning rate, validation, data order, progress and timing are train#trainer's own; see --val_interval."
+
 
 def check_overrides() -> None:
     """Refuse an override of an id that none of the named configs has.
@@ -63,7 +78,8 @@ def _argument_faults(names: Collection[str], config: dict[str, Any]) -> list[str
         # The id may lie in what another override puts there.
         inherited = not any(tuple(path[:depth]) in replaced for depth in range(1, len(path)))
         if inherited and path[0] in config and (fault := unknown_argument(config, path)):
-            faults.append(f"--{name}: {fault}")
+            own = f" {TRAINERS_OWN}" if path[:2] == ["train", "handlers"] else ""
+            faults.append(f"--{name}: {fault}{own}")
     return faults
 
 
@@ -78,6 +94,14 @@ def _path(name: str) -> list[str]:
 
 
 def _advice(name: str, known: Collection[str], files: Sequence[str]) -> str:
+    path = _path(name)
+    for depth in range(len(path), 0, -1):
+        if moved := MOVED.get("#".join(path[:depth])):
+            return f"--{name} is --{'#'.join([moved, *path[depth:]])} now."
+    if path[0] in BUILT:
+        return (
+            f"--{name} is no id any more: train#trainer builds the {path[0]}, and keeps its place among the handlers."
+        )
     beside = sorted(Path(files[0]).parent.glob("*.json"))
     if overlay := next((file for file in beside if name in ConfigParser.load_config_file(file)), None):
         return f"--{name} is not an id of these configs, but of {overlay.name}: add that config."

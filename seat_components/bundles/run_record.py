@@ -10,7 +10,7 @@ from typing import Any
 import ignite.distributed as idist
 
 from seat_components.evaluation.identity import data_description
-from seat_components.training.files import write_text_atomically
+from seat_components.files import write_text_atomically
 
 
 def write_run_record(output_dir: str | Path, dataset_dir: str | Path, **values: Any) -> Mapping[str, Any]:

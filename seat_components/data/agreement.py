@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from seat_components.data.index import DatasetIndex
 from seat_components.refusals import refuse
+from seat_components.tasks.table import is_ct_name
 
 
 def require_agreement(
@@ -29,7 +30,7 @@ def require_agreement(
     """
     declared = index.modalities
     if channel_names and declared:
-        if len(declared) != len(channel_names) or _is_ct(declared) is not _is_ct(channel_names):
+        if _ct_channels(declared) != _ct_channels(channel_names):
             _refuse(index, "modality", declared, channel_names)
         _require_order(index, "modality", declared, channel_names)
     if label_names and index.labels:
@@ -50,8 +51,9 @@ def _refuse(index: DatasetIndex, section: str, declared: Mapping[str, str], want
     )
 
 
-def _is_ct(names: Mapping[str, str]) -> bool:
-    return any(_plain(name).startswith(("ct", "computedtomo")) for name in names.values())
+def _ct_channels(names: Mapping[str, str]) -> list[bool]:
+    """Which channels are CT, in the order of their numbers."""
+    return [is_ct_name(names[number]) for number in sorted(names)]
 
 
 def _plain(name: str) -> str:

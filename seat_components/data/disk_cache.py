@@ -16,8 +16,7 @@ from monai.data import ImageReader, MetaTensor
 from monai.transforms import Transform
 
 import seat_components
-from seat_components.torch_file import read_torch_file
-from seat_components.training.files import save_atomically
+from seat_components.torch_file import read_torch_file, save_atomically
 
 logger = logging.getLogger(__name__)
 

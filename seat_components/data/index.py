@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seat_components.files import is_file, read_json_object, resolved
+from seat_components.files import case_name, is_file, read_json_object, resolved
 from seat_components.refusals import refuse
 
 ADVICE = "dataset_dir must be the folder of an MSD task, with its dataset.json."
@@ -63,13 +63,6 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
     if not training and not test:
         refuse(f'{file} lists no case, neither under "training" nor under "test".')
     return DatasetIndex(file, training, tuple(test), _names(content, "modality"), _names(content, "labels"))
-
-
-def case_name(path: str | Path) -> str:
-    """The file name without its extension(s): ``hippocampus_001`` for ``…/hippocampus_001.nii.gz``."""
-    name = Path(path).name
-    compressed = Path(name).suffix.lower() == ".gz"
-    return Path(Path(name).stem).stem if compressed else Path(name).stem
 
 
 def is_litter(path: str | Path) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from seat_components.data.agreement import require_agreement
 from seat_components.data.dicom_series import Choice
-from seat_components.data.index import case_name, read_dataset
+from seat_components.data.index import read_dataset
 from seat_components.data.reading import FORMATS
 from seat_components.data.search import Found, search_folder, shortened
+from seat_components.files import case_name
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)

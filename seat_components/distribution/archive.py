@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+from seat_components.files import write_atomically
 from seat_components.refusals import refuse
 from seat_components.tasks import all_tasks
-from seat_components.training.files import write_atomically
 from seat_components.weights import inventory, is_untrained
 from seat_components.weights.shipped import is_shipped_copy
 

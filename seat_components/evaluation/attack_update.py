@@ -16,7 +16,6 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor, nn
 
 from seat_components.budget import IntensityBudget
-from seat_components.data.index import case_name
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.ensemble import Attacked, Ensemble
@@ -24,6 +23,7 @@ from seat_components.evaluation.identity import data_description, fingerprints, 
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.slices import save_slices
+from seat_components.files import case_name
 from seat_components.refusals import refuse
 
 SCOPES = {

@@ -13,8 +13,8 @@ import numpy
 import torch
 
 import seat_components
-from seat_components.data.index import ADVICE, case_name
-from seat_components.files import is_there, read_json_object
+from seat_components.data.index import ADVICE
+from seat_components.files import case_name, is_there, read_json_object
 from seat_components.refusals import refuse
 
 ENDS = 1 << 16

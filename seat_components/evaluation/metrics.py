@@ -15,10 +15,10 @@ from monai.metrics import compute_average_surface_distance, compute_hausdorff_di
 from monai.networks.utils import one_hot
 from torch import Tensor
 
-from seat_components.data.index import case_name
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
+from seat_components.files import case_name
 from seat_components.records.resumable import check_metrics
 
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from seat_components.training.files import write_atomically
+from seat_components.files import write_atomically
 
 if TYPE_CHECKING:
     from seat_components.evaluation.ensemble import Attacked

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seat_components.files import is_there
+from seat_components.files import is_there, write_text_atomically
 from seat_components.records.fields import Fields
 from seat_components.refusals import refuse
-from seat_components.training.files import write_text_atomically
 
 logger = logging.getLogger(__name__)
 

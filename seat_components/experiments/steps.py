@@ -12,11 +12,10 @@ from typing import Any
 from seat_components.bundles.command import bundle_command
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan, Run
-from seat_components.files import is_there, resolved
+from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
 from seat_components.records.fields import Fields
 from seat_components.records.history import FILE, read_history
 from seat_components.refusals import refuse
-from seat_components.training.files import copy_atomically, write_text_atomically
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from monai.bundle import ConfigParser
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from seat_components.files import write_text_atomically
 from seat_components.records.fields import Fields
 from seat_components.refusals import refuse
-from seat_components.training.files import write_text_atomically
 
 FILE = "theory.json"
 Convolution = (nn.Conv3d, nn.ConvTranspose3d)

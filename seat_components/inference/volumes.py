@@ -18,7 +18,7 @@ from seat_components.data.notices import notices
 from seat_components.data.scans import scan_name
 from seat_components.data.search import VOLUMES, shortened
 from seat_components.evaluation.identity import sha256
-from seat_components.training.files import write_text_atomically
+from seat_components.files import write_text_atomically
 from seat_components.weights.untrained import is_untrained
 
 

@@ -13,7 +13,7 @@ import torch
 from monai.data import NibabelWriter
 
 from seat_components.data.nifti_file import NIFTI
-from seat_components.training.files import write_atomically
+from seat_components.files import write_atomically
 
 
 class MaskWriter(NibabelWriter):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seat_components.files import write_text_atomically
 from seat_components.planning.dataset import read_description
 from seat_components.planning.fingerprint import measure_dataset
 from seat_components.planning.new_bundle import check_name, new_bundle
 from seat_components.planning.plan import Plan, make_plan
 from seat_components.refusals import refuse
-from seat_components.training.files import write_text_atomically
 
 
 def plan_dataset(dataset_dir: str | Path, workers: int | None = None) -> Plan:

@@ -10,9 +10,10 @@ import sys
 import threading
 from types import FrameType
 
+from ignite.engine import Engine
+
 from seat_components.refusals import is_bundle_run
 from seat_components.running.processes import leave_processes
-from seat_components.training.checkpoint import TrainingCheckpoint
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
@@ -28,13 +29,14 @@ def end_on_signals() -> None:
             signal.signal(number, _end)
 
 
-def end_training(checkpoint: TrainingCheckpoint) -> None:
+def end_training(trainer: Engine) -> None:
     """After the trainer's run: end this process with the signal's status, if one has stopped the training.
 
     Raises:
         SystemExit: if so, under ``python -m monai.bundle run``.
     """
-    number = checkpoint.stopped_by
+    # MONAI's own trainer does not listen to signals.
+    number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
         leave_processes()
         raise SystemExit(status_of(number))

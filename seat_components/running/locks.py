@@ -15,8 +15,8 @@ import ignite.distributed as idist
 import psutil
 from filelock import FileLock, Timeout
 
+from seat_components.files import remove_leftovers, write_text_atomically
 from seat_components.refusals import refuse
-from seat_components.training.files import remove_leftovers, write_text_atomically
 
 logger = logging.getLogger(__name__)
 

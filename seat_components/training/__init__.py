@@ -9,6 +9,7 @@ from seat_components.training.progress import EvaluationProgress, TrainingProgre
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
 from seat_components.training.timing import EpochTiming
 from seat_components.training.tracked import TrackedStatistics
+from seat_components.training.trainer import RobustTrainer
 from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
@@ -21,6 +22,7 @@ __all__ = [
     "FreeUpdate",
     "PGDUpdate",
     "RandomUpdate",
+    "RobustTrainer",
     "SelfAdaptiveSchedule",
     "StepPlan",
     "TrackedStatistics",

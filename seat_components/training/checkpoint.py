@@ -16,12 +16,12 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
 
+from seat_components.files import failed_write, keep_as
 from seat_components.networks.parallel import unwrap
 from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
-from seat_components.torch_file import read_torch_file
+from seat_components.torch_file import read_torch_file, save_atomically
 from seat_components.training.divergence import refuse_divergence
-from seat_components.training.files import failed_write, keep_as, save_atomically
 from seat_components.training.interruption import StopRequest
 
 logger = logging.getLogger(__name__)

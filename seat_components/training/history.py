@@ -14,7 +14,7 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
-from seat_components.training.files import write_text_atomically
+from seat_components.files import write_text_atomically
 
 
 class TrainingHistory:

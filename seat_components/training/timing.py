@@ -13,7 +13,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from seat_components.training.files import write_text_atomically
+from seat_components.files import write_text_atomically
 
 logger = logging.getLogger(__name__)
 

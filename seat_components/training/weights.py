@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from seat_components.networks.parallel import unwrap
-from seat_components.training.files import save_atomically
+from seat_components.torch_file import save_atomically
 
 logger = logging.getLogger(__name__)
 

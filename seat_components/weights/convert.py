@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seat_components.networks import load_pretrained
 from seat_components.refusals import refuse
-from seat_components.training.files import save_atomically
+from seat_components.torch_file import save_atomically
 from seat_components.training.weights import bare_state_dict
 from seat_components.weights.bundle import network_of
 

@@ -10,9 +10,9 @@ import ignite.distributed as idist
 
 from seat_components.bundles.results import results_of
 from seat_components.evaluation.identity import sha256
+from seat_components.files import copy_atomically
 from seat_components.refusals import refuse
 from seat_components.tasks import all_tasks
-from seat_components.training.files import copy_atomically
 
 logger = logging.getLogger(__name__)
 

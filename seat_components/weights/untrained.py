@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 
 from seat_components.evaluation.identity import sha256
-from seat_components.files import is_file, is_there, read_json_object
+from seat_components.files import is_file, is_there, read_json_object, write_text_atomically
 from seat_components.refusals import refuse
-from seat_components.training.files import save_atomically, write_text_atomically
+from seat_components.torch_file import save_atomically
 from seat_components.weights.bundle import network_of
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from bundle_runs import files
 from monai.bundle import ConfigParser
 
 from seat_components.bundles import check_overrides
-from seat_components.bundles.overrides import RENAMED
+from seat_components.bundles.overrides import BUILT, MOVED, RENAMED
 
 PROGRAM = "/anywhere/monai/bundle/__main__.py"
 
@@ -43,6 +43,14 @@ def test_every_id_of_every_config_passes(check, bundle):
         keys = [key for key in [*content, *members] if RENAMED.get(key) not in content and key != "method"]
         words = [word for key in keys for word in (f"--{key}", "1")]
         check(*words, config=["--config_file", str(files(bundle, configs))])
+
+
+def test_what_took_an_ids_place_is_there(check):
+    for name, now in MOVED.items():
+        check(f"--{now}", "1")
+        assert f"--{name} is --{now} now" in refused(check, f"--{name}", "1")
+    for name in BUILT:
+        assert "train#trainer builds" in refused(check, f"--{name}", "1")
 
 
 ACCEPTED = {
@@ -85,7 +93,7 @@ REFUSED = {
     "in a group, deeper": (["--train#datset#seed=1"], "--train#datset#seed is not an id"),
     "a component's argument": (
         ["--train#trainer#max_epoch", "3"],
-        "--train#trainer#max_epoch: SupervisedTrainer takes no argument 'max_epoch'. "
+        "--train#trainer#max_epoch: RobustTrainer takes no argument 'max_epoch'. "
         "Did you mean --train#trainer#max_epochs?",
     ),
     "an argument of ours": (["--schedule#g_mx", "3"], "Did you mean --schedule#g_max?"),
@@ -97,6 +105,11 @@ REFUSED = {
     "in no component": (["--train#dataset#dat#cases=1"], "Did you mean --train#dataset#data#cases?"),
     "the beginning of an id": (["--eps", "8"], "Did you mean --eps_255?"),
     "an overlay's id": (["--replays", "5"], "of free.json: add that config"),
+    "an id of before": (["--checkpoint#stop_after_minutes", "5"], "is --stop_after_minutes now"),
+    "below an id of before": (["--checkpoint#settings#mine=1"], "is --train#trainer#settings#mine now"),
+    "a component of before": (["--history#validator", "x"], "train#trainer builds the history"),
+    "a list of before": (["--+prepare=[]"], "--+prepare is --run now"),
+    "a handler of before": (["--train#handlers#2#interval", "1"], "are train#trainer's own; see --val_interval"),
     "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
 }
 

@@ -28,7 +28,7 @@ SECTIONS = [
 TABLE_IDS = {
     "train.json": {
         *("dataset_dir", "task", "batch_size", "patch_size", "sampling_margin", "val_patch_size", "cache_rate"),
-        *("channel_names", "label_names", "network_def", "plan", "train", "validate", "prepare"),
+        *("channel_names", "label_names", "network_def", "plan", "cases", "train", "validate", "run"),
     },
     "evaluate.json": {"metrics_record", "validate#image_transforms"},
     "attack.json": {"attack"},

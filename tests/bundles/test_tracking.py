@@ -126,7 +126,8 @@ def test_every_config_that_runs_asks_first(bundle):
         if "initialize" in (content := json.loads(file.read_text()))
     ]
     assert len(starts) == 4
-    assert all(start[:2] == ["$seat_bundles.check_overrides()", "$seat_bundles.check_tracking()"] for start in starts)
+    guards = [f"$seat_bundles.check_{what}()" for what in ("overrides", "config", "tracking")]
+    assert all(start[:4] == ["$seat_running.end_on_signals()", *guards] for start in starts)
 
 
 @pytest.mark.slow

@@ -60,6 +60,5 @@ def test_what_an_engine_uses_is_named_in_its_section(folder, section):
 
 def test_validation_comes_every_val_interval_epochs(folder):
     config = load(folder, "train")
-    intervals = [handler["interval"] for handler in config["train"]["handlers"] if "interval" in handler]
-    assert intervals == ["@val_interval"]
+    assert config["train"]["trainer"]["val_interval"] == "@val_interval"
     assert isinstance(config["val_interval"], int)

@@ -73,10 +73,26 @@ def test_another_order_or_number_of_channels_is_refused(dataset, kind):
     assert "dataset.json" in str(refusal.value)
 
 
-@pytest.mark.parametrize(("declared", "wanted"), [("MRI", "CT"), ("CT", "MRI"), ("T1", "CT")])
+@pytest.mark.parametrize(("declared", "wanted"), [("MRI", "CT"), ("CT", "MRI"), ("T1", "CT"), ("CTA", "MRI")])
 def test_ct_and_mri_are_told_apart(dataset, declared, wanted):
     with pytest.raises(RefusalError, match=f'"modality" is 0 {declared}, but this bundle is made for 0 {wanted}'):
         require_agreement(dataset({"0": declared}), {"0": wanted})
+
+
+@pytest.mark.parametrize("names", [("CTA",), ("Computed tomography",), ("CT", "PET"), ("PET/CT",), ("CT1", "T2")])
+def test_the_bundle_planned_for_a_dataset_agrees_with_it(dataset, names):
+    require_agreement(dataset(named(names)), named(names))
+
+
+@pytest.mark.parametrize("name", ["CTA", "Computed tomography", "CT (portal venous)"])
+def test_other_words_for_ct_are_ct(dataset, name):
+    require_agreement(dataset({"0": name}), {"0": "CT"})
+
+
+@pytest.mark.parametrize("declared", [("PET", "CT"), ("T1", "T2"), ("CT", "CTA")])
+def test_ct_in_another_channel_or_beside_another_kind_is_a_contradiction(dataset, declared):
+    with pytest.raises(RefusalError, match="made for 0 CT, 1 PET"):
+        require_agreement(dataset(named(declared)), named(("CT", "PET")))
 
 
 def test_without_names_of_the_bundle_nothing_is_compared(dataset):

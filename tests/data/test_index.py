@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from seat_components.data import read_dataset
-from seat_components.data.index import case_name
 from seat_components.refusals import RefusalError
 
 ENTRY = {"image": "./imagesTr/a_1.nii.gz", "label": "./labelsTr/a_1.nii.gz"}
@@ -80,10 +79,3 @@ def test_an_unusable_dataset_json_is_refused_by_its_rule(tmp_path: Path, text: s
     with pytest.raises(RefusalError, match=rule) as refusal:
         read_dataset(tmp_path)
     assert str(tmp_path / "dataset.json") in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("file", "name"), [("x/a_1.nii.gz", "a_1"), ("a.b.NII.GZ", "a.b"), ("a.nrrd", "a"), ("a.b.mha", "a.b")]
-)
-def test_case_name_drops_the_extensions_only(file: str, name: str) -> None:
-    assert case_name(file) == name

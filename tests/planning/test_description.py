@@ -61,12 +61,13 @@ def test_a_sound_dataset_is_described(dataset):
         (["CT"], True),
         (["ct arterial", "CT_venous"], True),
         (["CT", "PET"], False),
-        (["CTA"], False),
+        (["CTA"], True),
+        (["Computed tomography"], True),
         (["MRI"], False),
         (["T1", "T2"], False),
     ],
 )
-def test_only_channels_that_are_called_ct_are_ct(dataset, names, is_ct):
+def test_a_dataset_is_ct_if_all_its_channels_are(dataset, names, is_ct):
     index(dataset, modality={str(number): name for number, name in enumerate(names)})
     assert read_description(dataset).is_ct is is_ct
 

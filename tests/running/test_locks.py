@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
+from seat_components.files import remove_leftovers, write_text_atomically
 from seat_components.refusals import RefusalError
 from seat_components.running import FolderLock, locks
-from seat_components.training.files import remove_leftovers, write_text_atomically
 
 HOLD = """
 import sys, time
@@ -92,7 +92,7 @@ def test_temporary_files_of_ended_processes_are_removed_and_others_stay(tmp_path
 
 def test_what_a_killed_write_leaves_is_found(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from seat_components.training.files import write_atomically\n"
+        "import os, sys; from pathlib import Path; from seat_components.files import write_atomically\n"
         "write_atomically(Path(sys.argv[1]), lambda stream: os._exit(9))"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "a.b.json"], check=False).returncode == 9

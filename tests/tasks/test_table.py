@@ -8,6 +8,7 @@ import pytest
 
 from seat_components.refusals import RefusalError
 from seat_components.tasks import Task, all_tasks, fold_cases, load_task
+from seat_components.tasks.table import is_ct_name
 
 BUNDLES = [
     "msd_task01_brain_tumour",
@@ -83,3 +84,13 @@ def test_unknown_task_is_refused_with_the_nearest_name() -> None:
 def test_unpublished_fold_is_refused() -> None:
     with pytest.raises(RefusalError, match="no fold 3: only fold 0"):
         fold_cases(load_task("Task09_Spleen"), fold=3)
+
+
+@pytest.mark.parametrize("name", ["CT", "ct arterial", "CT_venous", "CT,late", "CTA", "NCCT", "Computed tomography"])
+def test_words_for_ct(name: str) -> None:
+    assert is_ct_name(name)
+
+
+@pytest.mark.parametrize("name", ["MRI", "T1", "CT1", "SPECT", "CBCT", "PET/CT", "cartilage", "ctx", ""])
+def test_words_for_something_else(name: str) -> None:
+    assert not is_ct_name(name)

@@ -1,4 +1,4 @@
-"""Files are seen whole or not at all, and what the system refuses is said in one line."""
+"""Files are seen whole or not at all, what the system refuses is said in one line, and their names name cases."""
 
 import errno
 import os
@@ -6,12 +6,10 @@ import resource
 
 import pytest
 import torch
-from harness import batches, network, optimizer, trainer
-from ignite.engine import Events
 
+from seat_components.files import case_name, copy_atomically, keep_as, write_text_atomically
 from seat_components.refusals import RefusalError
-from seat_components.training import CleanUpdate, TrainingCheckpoint, WeightSaver
-from seat_components.training.files import copy_atomically, keep_as, save_atomically, write_text_atomically
+from seat_components.torch_file import save_atomically
 
 WRITERS = {
     "text": lambda path, size: write_text_atomically("x" * size, path),
@@ -83,26 +81,8 @@ def test_a_file_is_kept_under_another_name_too(tmp_path, monkeypatch, links):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["new", "old"]
 
 
-def test_a_training_on_a_full_disk_ends_in_one_message_and_can_go_on(tmp_path):
-    def train(resume):
-        net = network()
-        engine = trainer(net, CleanUpdate(), batches(sizes=(2,)), 3, optimizer=optimizer(net))
-        saver = WeightSaver(net, tmp_path)
-        checkpoint = TrainingCheckpoint(tmp_path, {"network": net}, resume=resume)
-        saver.attach(engine)
-        checkpoint.attach(engine)
-        return engine
-
-    engine = train(False)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    full = Events.EPOCH_STARTED(once=2)
-    engine.add_event_handler(full, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1])))
-    try:
-        with pytest.raises(RefusalError, match=r"training_checkpoint.pt cannot be written: File too large"):
-            engine.run()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    engine = train(True)
-    assert engine.state.epoch == 1
-    engine.run()
-    assert engine.state.epoch == 3
+@pytest.mark.parametrize(
+    ("file", "name"), [("x/a_1.nii.gz", "a_1"), ("a.b.NII.GZ", "a.b"), ("a.nrrd", "a"), ("a.b.mha", "a.b")]
+)
+def test_case_name_drops_the_extensions_only(file, name):
+    assert case_name(file) == name

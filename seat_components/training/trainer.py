@@ -1,0 +1,128 @@
+"""The trainer of a robust training: it builds what a run needs beside its update, in the one order that is right."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine
+from monai.engines import SupervisedTrainer
+from monai.handlers import LrScheduleHandler
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seat_components.training.checkpoint import Stateful, TrainingCheckpoint
+from seat_components.training.data_order import DataOrder
+from seat_components.training.history import TrainingHistory
+from seat_components.training.progress import TrainingProgress
+from seat_components.training.schedule import FixedSchedule
+from seat_components.training.timing import EpochTiming
+from seat_components.training.tracked import TrackedStatistics
+from seat_components.training.update import TrainingUpdate
+from seat_components.training.validation import Validation
+from seat_components.training.weights import WeightSaver
+
+
+class RobustTrainer(SupervisedTrainer):
+    """MONAI's ``SupervisedTrainer`` with all that a run is made of, so that a resumed run is an uninterrupted one.
+
+    At an epoch's end, in this order: what the epoch measured becomes the trainer's metrics, the learning rate takes its
+    step, the network is validated, ``train_handlers`` do what they do, the schedule sets the next g, the best weights
+    are kept, the history gets its row, and the checkpoint stores what all of these have done. Handlers given as
+    ``train_handlers`` are additions: none of them takes the place of these.
+
+    Args:
+        network: what is trained.
+        optimizer: of the network's parameters.
+        iteration_update: the training method.
+        schedule: how many backpropagations a batch gets.
+        ckpt_dir: where ``model.pt``, ``model_final.pt`` and the training checkpoint go.
+        output_dir: where ``training_history.csv`` and ``timing.csv`` go.
+        lr_scheduler: of the optimiser, stepped once an epoch; None keeps the rate.
+        validator: MONAI evaluator whose key metric says which weights are the best; None never validates.
+        val_interval: epochs between two validations; the last epoch is validated in any case.
+        labels: names of the foreground classes, for the history.
+        resume: go on from the checkpoint in ``ckpt_dir``; without one, start afresh and say so.
+        stop_after_minutes: stop, with a checkpoint, after this time; None never does.
+        settings: name → value of what the run is trained with; a resumed run says where one has changed.
+        train_handlers: further handlers.
+        trainer: the other arguments of ``SupervisedTrainer``, by their names.
+
+    Attributes:
+        history, checkpoint: the run's.
+
+    Raises:
+        RefusalError: if ``stop_after_minutes`` is not positive; if the checkpoint to resume cannot be read, or is not
+            of this training.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        optimizer: Optimizer,
+        iteration_update: TrainingUpdate,
+        schedule: FixedSchedule,
+        ckpt_dir: str | Path,
+        output_dir: str | Path,
+        lr_scheduler: LRScheduler | None = None,
+        validator: Engine | None = None,
+        val_interval: int = 1,
+        labels: Sequence[str] = (),
+        resume: bool = False,
+        stop_after_minutes: float | None = None,
+        settings: Mapping[str, Any] | None = None,
+        train_handlers: Sequence[Any] | None = None,
+        **trainer: Any,
+    ) -> None:
+        first = [
+            TrackedStatistics(),
+            *([] if lr_scheduler is None else [LrScheduleHandler(lr_scheduler, print_lr=False)]),
+            *([] if validator is None else [Validation(interval=val_interval, validator=validator)]),
+            DataOrder(),
+            TrainingProgress(),
+            EpochTiming(output_dir),
+        ]
+        handlers = [*first, *(train_handlers or ())]
+        super().__init__(
+            network=network,
+            optimizer=optimizer,
+            iteration_update=iteration_update,
+            train_handlers=handlers,
+            **trainer,
+        )
+        saver = WeightSaver(network, ckpt_dir, validator)
+        self.history = TrainingHistory(output_dir, optimizer, schedule, labels, validator)
+        parts: dict[str, Stateful] = {
+            "network": network,
+            "optimizer": optimizer,
+            **({} if lr_scheduler is None else {"lr_scheduler": lr_scheduler}),
+            "schedule": schedule,
+            "update": iteration_update,
+            "weight_saver": saver,
+            "history": self.history,
+        }
+        self.checkpoint = TrainingCheckpoint(ckpt_dir, parts, resume, stop_after_minutes, settings)
+        for last in (schedule, saver, self.history, self.checkpoint):
+            last.attach(self)
+
+    @property
+    def stopped_by(self) -> signal.Signals | None:
+        """The signal that has stopped the training before its end; None if none has."""
+        return self.checkpoint.stopped_by
+
+
+def _signature() -> inspect.Signature:
+    """The trainer's arguments, those that it passes on among them, by which a misspelt override is found."""
+    own = inspect.signature(RobustTrainer.__init__).parameters.values()
+    stock = inspect.signature(SupervisedTrainer).parameters.values()
+    taken = {parameter.name: parameter for parameter in own if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+    passed = {parameter.name: parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in stock}
+    return inspect.Signature([*{**passed, **taken}.values()])
+
+
+RobustTrainer.__signature__ = _signature()
