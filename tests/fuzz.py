@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-# Laws about what comes from outside: files, records, plans, values, weights, requests. Others, which train or predict with each
-# input, have enough with the inputs that a test run gives them.
+# Laws about files, records, plans, values, weights and requests. Others, which train or predict with each input, have
+# enough with the inputs that a test run gives them.
 PATHS = (
     "data/test_damage.py",
     "data/test_disk_cache.py",
