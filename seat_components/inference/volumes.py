@@ -37,7 +37,7 @@ class VolumesRecord:
         scans: the datalist, which may know what was left out.
 
     Raises:
-        RefusalError: if there are no weights.
+        RefusalError: when it starts, if there are no weights.
     """
 
     def __init__(
@@ -52,9 +52,8 @@ class VolumesRecord:
         self.output_dir = Path(output_dir).absolute()
         self.dataset_dir = dataset_dir
         self.labels = {int(value): name for value, name in label_names.items() if int(value) > 0}
-        digest = sha256(weights)
-        method = "untrained" if is_untrained(weights) else method_of(digest)
-        self.weights = {"file": str(Path(weights).absolute()), "sha256": digest, "method": method}
+        # Named when the run starts: a config can be built, and its parts looked at, without weights.
+        self.weights: dict[str, str | None] = {"file": str(Path(weights).absolute())}
         self.device = str(device)
         self.left_out: list[str] = list(getattr(scans, "left_out", ()))
         self.cases: list[dict[str, Any]] = []
@@ -68,6 +67,9 @@ class VolumesRecord:
 
     def _start(self, _: Engine) -> None:
         self.cases, self.started = [], time.monotonic()
+        file = Path(str(self.weights["file"]))
+        digest = sha256(file)
+        self.weights |= {"sha256": digest, "method": "untrained" if is_untrained(file) else method_of(digest)}
 
     def _record(self, engine: Engine) -> None:
         for output in engine.state.output:

@@ -48,8 +48,9 @@ def test_the_estimate_holds_against_the_allocator(network):
         loss_function()(network(image.requires_grad_()), label).backward()
 
     measured = tensor_peak(step, torch.device("cpu"))
-    # Without momentum a third of what is fixed is not there; an estimate may be cautious, but not by much.
-    assert 0.95 * measured < fixed + batch * per_sample < 2 * measured
+    # Without momentum a third of what is fixed is not there; an estimate may be cautious, but not by much. How much
+    # scratch memory convolutions take depends on the CPU: the UNet's ratio is 2.03 on one without AVX-512.
+    assert 0.95 * measured < fixed + batch * per_sample < 2.25 * measured
 
 
 def test_batch_norm_over_single_voxels_can_be_estimated():
