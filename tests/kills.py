@@ -162,7 +162,7 @@ def kinds(data: Path, weights: Path, plan: Path) -> list[Kind]:
         files = ("robustness.json", "robustness.csv", "slices/*.npz")
         made.append(Kind(f"attack, {workers} workers", "monai.bundle", words, words, files, str(workers)))
     words = ["experiment", "--plan", str(plan), "--out", "OUT"]
-    files = ("*/*/*.pt", "*/*/*.json", "*/*/*.csv")
+    files = ("**/*.pt", "**/training_history.csv", "**/metrics.json", "**/robustness.json", "**/slices/*.npz")
     made.append(Kind("experiment", "seat_components", words, words, files, "2"))
     return made
 
