@@ -24,6 +24,10 @@ class RefusalError(ValueError):
         super().__init__(spoken_in(message) or message)
 
 
+class SignalExit(SystemExit):
+    """The program ends because a signal asked for it; whoever meets an exit must let this one through."""
+
+
 def refuse(message: str) -> NoReturn:
     """Stop with ``message``.
 

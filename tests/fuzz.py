@@ -49,9 +49,11 @@ class Counter:
         """Count every refusal, whoever catches it."""
         from seat_components.refusals import RefusalError  # noqa: PLC0415
 
-        def count(error: RefusalError, *arguments: object) -> None:
+        made = RefusalError.__init__
+
+        def count(error: RefusalError, message: str) -> None:
             self.refusals += 1
-            ValueError.__init__(error, *arguments)
+            made(error, message)
 
         RefusalError.__init__ = count  # type: ignore[method-assign]
 

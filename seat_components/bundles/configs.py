@@ -17,7 +17,7 @@ from seat_components.bundles.kinds import COMPONENT, LIST, Rule, is_expression
 from seat_components.bundles.last_words import shorten_config_errors
 from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
 from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
-from seat_components.refusals import is_bundle_run, reason, refuse
+from seat_components.refusals import SignalExit, is_bundle_run, reason, refuse
 
 BASE = ("train", "inference")
 """Configs that stand alone."""
@@ -98,7 +98,7 @@ def computed(parser: ConfigParser, name: str) -> Any:
     try:
         return parser.get_parsed_content(name)
     except SystemExit as end:
-        if isinstance(end.code, str):  # a refusal
+        if isinstance(end, SignalExit) or isinstance(end.code, str):  # the latter is a refusal
             raise
         raise RuntimeError(f"it ends the program ({end.code})") from None
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 from ignite.engine import Engine
 
-from seat_components.refusals import is_bundle_run
+from seat_components.refusals import SignalExit, is_bundle_run
 from seat_components.running.processes import leave_processes
 
 NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
@@ -51,4 +51,4 @@ def _end(number: int, frame: FrameType | None) -> None:
     del frame
     name = NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
-    raise SystemExit(status_of(signal.Signals(number)))
+    raise SignalExit(status_of(signal.Signals(number)))
