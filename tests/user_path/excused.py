@@ -22,6 +22,8 @@ EXCUSED = {
     "make run DATA=<folder of MSD Task04_Hippocampus>": Needs.ITSELF,
     "make fuzz": Needs.LONG,
     "make kills": Needs.LONG,
+    "python tests/fuzz.py tests/data/test_damage.py": Needs.LONG,
+    "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m seat_components.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
     # They time full-size batches; tests/benchmark runs what they call on a small one.
