@@ -10,6 +10,7 @@ from bundle_runs import refusal
 from scan_files import Geometry, above_mean, infer, itk_image, noise, save_dicom, save_nifti
 
 from seat_components.data import inference_datalist
+from seat_components.inference import writer
 from seat_components.refusals import RefusalError
 
 GEOMETRY = Geometry("PIR", (1.0, 1.0, 1.0), (12.0, -7.0))
@@ -76,16 +77,16 @@ def test_a_run_that_dies_while_writing_leaves_whole_masks(bundle, tmp_path, monk
     infer(bundle, tmp_path, tmp_path / "masks")
     before = {file.name: file.read_bytes() for file in (tmp_path / "masks").glob("*.nii.gz")}
     (tmp_path / "masks" / "b.nii.gz").unlink()
-    save = nib.save
+    write, written = writer._write, []
 
-    def die_on_the_second(image, path):
-        if "b" in path.name:
-            save(image, path)
-            path.write_bytes(path.read_bytes()[:50])
+    def die_on_the_second(image, stream, compressed):
+        written.append(image)
+        if len(written) == 2:
+            stream.write(b"half a mask")
             raise KeyboardInterrupt
-        save(image, path)
+        write(image, stream, compressed)
 
-    monkeypatch.setattr(nib, "save", die_on_the_second)
+    monkeypatch.setattr(writer, "_write", die_on_the_second)
     with pytest.raises(KeyboardInterrupt):
         infer(bundle, tmp_path, tmp_path / "masks")
     assert (tmp_path / "masks" / "a.nii.gz").read_bytes() == before["a.nii.gz"]
