@@ -145,16 +145,22 @@ LIES = {
 }
 
 
+def refusal_and_memory(file):
+    """The message, and the bytes that Python's objects took at most before it came."""
+    tracemalloc.start()
+    message = refusal(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return message, peak
+
+
 @pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
 @pytest.mark.parametrize("lie", LIES)
 def test_a_header_that_states_too_much_is_refused_at_once_and_in_little_memory(folder, suffix, lie):
     plain = header_of(gzip.decompress(written(folder, "nii.gz").read_bytes()), **LIES[lie])
     file = folder / f"lie.{suffix}"
     file.write_bytes(gzip.compress(plain) if suffix == "nii.gz" else plain)
-    tracemalloc.start()
-    message = refusal(file)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    message, peak = refusal_and_memory(file)
     assert "its header states" in message
     assert peak < 2**24
 
@@ -162,10 +168,7 @@ def test_a_header_that_states_too_much_is_refused_at_once_and_in_little_memory(f
 def test_a_file_that_unpacks_to_far_more_than_its_voxels_is_refused_in_little_memory(folder):
     file = folder / "bomb.nii.gz"
     file.write_bytes(gzip.compress(gzip.decompress(written(folder, "nii.gz").read_bytes()) + b"\0" * 2**26))
-    tracemalloc.start()
-    message = refusal(file)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    message, peak = refusal_and_memory(file)
     assert "more than its header states" in message
     assert peak < 2**23
 

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import torch
 from bundle_runs import workflow
+from scan_writing import itk_image
 from threshold_network import Threshold, network_def
 
 from seat_components.tasks import load_task
@@ -54,17 +55,6 @@ def save_nifti(array, affine, path, sform=1, qform=1, units=("mm", "sec")):
     image.set_qform(affine, qform)
     image.header.set_xyzt_units(*units)
     nib.save(image, path)
-
-
-def itk_image(array, affine):
-    """The ITK image (axes and directions in ITK's LPS world) of an array and its RAS affine."""
-    lps = np.diag([-1.0, -1, 1, 1]) @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    image = itk.image_from_array(np.ascontiguousarray(array.transpose(2, 1, 0)))
-    image.SetSpacing(spacing.tolist())
-    image.SetOrigin(lps[:3, 3].tolist())
-    image.SetDirection(itk.matrix_from_array(np.ascontiguousarray(lps[:3, :3] / spacing)))
-    return image
 
 
 def save_dicom(array, affine, folder, series="1.2.826.0.1.1.1"):
