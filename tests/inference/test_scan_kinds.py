@@ -7,7 +7,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 from bundle_runs import refusal
-from scan_files import Geometry, above_mean, infer, itk_image, noise, save_dicom, save_nifti
+from scan_files import Geometry, above_mean, infer, noise, save_dicom, save_nifti
+from scan_writing import itk_image
 
 from seat_components.data import inference_datalist
 from seat_components.inference import writer
