@@ -7,9 +7,13 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+import pytest
 import torch
 from monai.data import MetaTensor
 from numpy.typing import NDArray
+
+from seat_components.data import check_cases
+from seat_components.refusals import RefusalError
 
 
 def affine_of(codes: str, spacing: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -39,3 +43,16 @@ def save(array: NDArray[Any], path: Path, affine: NDArray[np.float64] | None = N
     path.parent.mkdir(parents=True, exist_ok=True)
     nib.save(nib.Nifti1Image(array, np.eye(4) if affine is None else affine), path)
     return str(path)
+
+
+def check(image: str | Path, **options: Any) -> None:
+    """Check one image, without a label."""
+    check_cases([{"image": str(image)}], (), 1, progress=False, **options)
+
+
+def refusal(image: str | Path, **options: Any) -> str:
+    """Why ``check`` refuses the image; the message names it."""
+    with pytest.raises(RefusalError) as caught:
+        check(image, **options)
+    assert str(image) in str(caught.value)
+    return str(caught.value)
