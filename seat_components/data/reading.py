@@ -16,8 +16,6 @@ Its rules:
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,10 +30,6 @@ from seat_components.data.itk_files import META_IMAGE, NRRD, open_itk
 from seat_components.data.nifti import FORMS_APART, open_nifti
 from seat_components.data.nifti_file import NIFTI
 from seat_components.data.slabs import Array, ScanError, Volume
-
-# MONAI's LoadImage makes all of its own readers beside ours, and one of them finds no GPU decoder; it is never asked.
-warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
-logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
 RULES = 1

@@ -21,10 +21,9 @@ NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 def end_on_signals() -> None:
     """Let Ctrl-C and SIGTERM end this process with one line and their status, wherever it is.
 
-    Only under ``python -m monai.bundle run``: any other program decides itself what signals do. While a training runs,
-    its checkpoint listens in their place (see ``StopRequest``).
+    While a training runs, its checkpoint listens in their place (see ``StopRequest``).
     """
-    if is_bundle_run() and threading.current_thread() is threading.main_thread():
+    if threading.current_thread() is threading.main_thread():
         for number in NAMES:
             signal.signal(number, _end)
 

@@ -127,7 +127,7 @@ def test_every_config_that_runs_asks_first(bundle):
     ]
     assert len(starts) == 4
     guards = [f"$seat_bundles.check_{what}()" for what in ("overrides", "config", "tracking")]
-    assert all(start[:4] == ["$seat_running.end_on_signals()", *guards] for start in starts)
+    assert all(start[:4] == ["$seat_running.begin_run()", *guards] for start in starts)
 
 
 @pytest.mark.slow
