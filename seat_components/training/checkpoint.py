@@ -23,6 +23,7 @@ from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically
 from seat_components.training.divergence import refuse_divergence
 from seat_components.training.interruption import StopRequest
+from seat_components.training.random_state import random_state, set_random_state
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ class TrainingCheckpoint:
         self.stop = StopRequest(stop_after_minutes)
         self._loaded: dict[str, Any] | None = None
         self._finished = False
+        # Whether what stands at ``path`` is of this run: an earlier run's is no checkpoint to go back to.
+        self._is_ours = False
 
     def attach(self, engine: Engine) -> None:
         """Load the checkpoint, if this run resumes, and attach to the trainer.
@@ -158,7 +161,7 @@ class TrainingCheckpoint:
                 "another --ckpt_dir for a new run."
             )
         self._say_changes(content.get("settings", {}))
-        self._loaded = content
+        self._loaded, self._is_ours = content, True
         self._finished = engine.state.epoch == engine.state.max_epochs
         done, inside = divmod(engine.state.iteration, length)
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
@@ -241,9 +244,12 @@ class TrainingCheckpoint:
             "random": random_state(),
         }
         if idist.get_rank() == 0:
-            if self.path.is_file():
+            if self._is_ours and self.path.is_file():
                 keep_as(self.path, self.previous)
+            elif not self._is_ours:
+                self.previous.unlink(missing_ok=True)
             save_atomically(content, self.path)
+        self._is_ours = True
 
 
 def _plain(value: Any) -> Any:
@@ -274,24 +280,3 @@ def _require_usable(optimizer: torch.optim.Optimizer, state: Any) -> None:
                 raise ValueError(f"{name} is of another shape or kind than its parameter")
             if not value.isfinite().all():
                 raise ValueError(f"{name} has values that are not finite")
-
-
-def random_state() -> dict[str, Any]:
-    """The state of the generators that layers such as dropout draw from, (processes, bytes) each."""
-    state = {"torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    if idist.get_world_size() > 1:
-        return {name: idist.all_gather(value[None]).cpu() for name, value in state.items()}
-    return {name: value[None] for name, value in state.items()}
-
-
-def set_random_state(state: Mapping[str, torch.Tensor]) -> None:
-    """Take over this process's part of what ``random_state`` gave; a process more than before keeps its own."""
-    rank = idist.get_rank()
-    if rank >= len(state["torch"]):
-        return
-    # Copies: the generators read a view from the start of its storage, not from its own.
-    torch.set_rng_state(state["torch"][rank].clone())
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"][rank].clone())

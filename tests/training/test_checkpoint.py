@@ -102,6 +102,15 @@ def test_the_newest_two_are_kept_and_both_go_on(tmp_path):
     assert all(torch.equal(value, whole[name]) for name, value in run(folder, 3, resume=True).items())
 
 
+def test_the_checkpoints_of_an_earlier_run_are_not_kept_beside_those_of_a_new_one(tmp_path):
+    run(tmp_path, 3)
+    run(tmp_path, 1)
+    assert not (tmp_path / TrainingCheckpoint.PREVIOUS_NAME).exists()
+    run(tmp_path, 2, resume=True)
+    previous = torch.load(tmp_path / TrainingCheckpoint.PREVIOUS_NAME, weights_only=True)
+    assert previous["position"]["iteration"] == 2
+
+
 def test_where_only_the_previous_one_is_left_resuming_asks_for_it(tmp_path):
     run(tmp_path, 2)
     (tmp_path / TrainingCheckpoint.FILE_NAME).unlink()
