@@ -49,7 +49,7 @@ lint: $(READY)  ## check style and types
 	$(BIN)/mypy
 
 bench: $(READY)  ## measure the network against its stock form; writes docs/benchmarks.md
-	$(BIN)/python -m seat_components.benchmark --out docs/benchmarks.md
+	$(BIN)/python -m tools.benchmark --out docs/benchmarks.md
 
 data: $(READY)  ## download an MSD task with MONAI (TASK=Task04_Hippocampus) to runs/data
 	mkdir -p runs/data

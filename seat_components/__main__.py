@@ -116,7 +116,7 @@ def _experiment(options: argparse.Namespace) -> None:
 
 
 def _zips(options: argparse.Namespace) -> None:
-    from seat_components.distribution import zip_bundles
+    from seat_components.weights import zip_bundles
 
     for archive in zip_bundles(options.out, options.bundles):
         print(archive)

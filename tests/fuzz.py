@@ -25,7 +25,7 @@ PATHS = (
     "data/test_nifti.py",
     "data/test_reading.py",
     "data/test_stated_geometry.py",
-    "distribution",
+    "weights/test_archives.py",
     "labelling/test_guard.py",
     "labelling/test_guard_names.py",
     "networks/test_weight_damage.py",

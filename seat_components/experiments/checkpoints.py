@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seat_components.experiments import theory
+from seat_components.evaluation import theory
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.steps import mark_of, run_folder
 from seat_components.files import is_there, read_text

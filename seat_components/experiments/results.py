@@ -9,12 +9,12 @@ from statistics import fmean
 
 import numpy as np
 
+from seat_components.evaluation.theory import margin_loss
 from seat_components.experiments.checkpoints import Checkpoint, checkpoints
 from seat_components.experiments.comparisons import sections
 from seat_components.experiments.markdown import interval, markdown_table, number
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.settings import other_settings
-from seat_components.experiments.theory import margin_loss
 from seat_components.records.robustness import WORST, Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper

@@ -186,7 +186,7 @@ def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Ste
         yield step(name, f"attack {name}", ["train", "attack"], overrides)
     limits = [int(attack.get("max_cases") or 0) for attack in plan.attacks.values()]
     limit = 0 if 0 in limits else max(limits, default=0)  # 0: all cases
-    program = ("-m", "seat_components.experiments.theory", "--weights", str(file), "--out", str(folder / "theory"))
+    program = ("-m", "seat_components.evaluation.theory", "--weights", str(file), "--out", str(folder / "theory"))
     dataset = str(plan.dataset_dir.resolve())
     options = ("--dataset", dataset, "--cases", str(limit), "--overrides", json.dumps(plan.common))
     interpreter = bundle_command([], {})[0]

@@ -1,8 +1,6 @@
-"""From probabilities to a mask file in the scan's own grid."""
+"""From probabilities to a mask file in the scan's own grid, and what was found in it."""
 
-from seat_components.inference.invert import InvertToLabelsd
-from seat_components.inference.layout import MaskLayout
+from seat_components.inference.masks import InvertToLabelsd, MaskLayout, MaskWriter
 from seat_components.inference.volumes import VolumesRecord
-from seat_components.inference.writer import MaskWriter
 
 __all__ = ["InvertToLabelsd", "MaskLayout", "MaskWriter", "VolumesRecord"]

@@ -1,16 +1,19 @@
 """Robust training: methods, the self-adaptive schedule, checkpoints and history."""
 
 from seat_components.training.checkpoint import TrainingCheckpoint
-from seat_components.training.data_order import DataOrder
+from seat_components.training.handlers import (
+    DataOrder,
+    EvaluationProgress,
+    TrackedStatistics,
+    TrainingProgress,
+    Validation,
+)
 from seat_components.training.history import TrainingHistory
 from seat_components.training.memory import StepPlan, in_memory_mode, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
-from seat_components.training.progress import EvaluationProgress, TrainingProgress
 from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
 from seat_components.training.timing import EpochTiming
-from seat_components.training.tracked import TrackedStatistics
 from seat_components.training.trainer import RobustTrainer
-from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
 __all__ = [

@@ -16,14 +16,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seat_components.training.checkpoint import Stateful, TrainingCheckpoint
-from seat_components.training.data_order import DataOrder
+from seat_components.training.handlers import DataOrder, TrackedStatistics, TrainingProgress, Validation
 from seat_components.training.history import TrainingHistory
-from seat_components.training.progress import TrainingProgress
 from seat_components.training.schedule import FixedSchedule
 from seat_components.training.timing import EpochTiming
-from seat_components.training.tracked import TrackedStatistics
 from seat_components.training.update import TrainingUpdate
-from seat_components.training.validation import Validation
 from seat_components.training.weights import WeightSaver
 
 

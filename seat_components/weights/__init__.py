@@ -1,5 +1,6 @@
 """Weights of bundles: which there are, whether they are what was registered, and making files of them."""
 
+from seat_components.weights.archive import bundle_zip, zip_bundles
 from seat_components.weights.convert import convert_weights
 from seat_components.weights.inventory import Entry, inventory, verify
 from seat_components.weights.shipped import keep_shipped, restore_shipped
@@ -7,6 +8,7 @@ from seat_components.weights.untrained import init_weights, is_untrained, notice
 
 __all__ = [
     "Entry",
+    "bundle_zip",
     "convert_weights",
     "init_weights",
     "inventory",
@@ -15,4 +17,5 @@ __all__ = [
     "notice_untrained",
     "restore_shipped",
     "verify",
+    "zip_bundles",
 ]

@@ -12,7 +12,7 @@ NETWORK = {
     "strides": [[1, 1, 1], [1, 1, 1], [2, 2, 2]],
 }
 STOCK = {
-    "_target_": "seat_components.networks.stock.StockROG",
+    "_target_": "tools.stock_rog.StockROG",
     "network": NETWORK,
     "strides": NETWORK["strides"],
 }

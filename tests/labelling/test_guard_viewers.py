@@ -5,11 +5,11 @@ from io import BytesIO
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
+import label_client as client_module
 import pytest
 from guarded_requests import IMAGE, MODEL, OWN, SESSION, SLICER_TRAINING, ask, multipart
+from label_client import LabelClient
 
-from seat_components.labelling import client as client_module
-from seat_components.labelling.client import LabelClient
 from seat_components.refusals import RefusalError
 
 JSON = {"Content-Type": "application/json"}

@@ -13,10 +13,10 @@ import psutil
 import pytest
 from bundle_runs import UNET, save_unet
 from guarded_requests import SLICER_TRAINING, multipart
+from label_client import LabelClient
 from label_sessions import BUNDLES, image_id, phantom_cases, read_mask, require_clean_log, studies_of
 
 from seat_components.labelling.app import make_app
-from seat_components.labelling.client import LabelClient
 from seat_components.labelling.environment import sample_app
 from seat_components.labelling.server import LabelServer
 from seat_components.tasks import load_task

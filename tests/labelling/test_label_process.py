@@ -9,9 +9,9 @@ import textwrap
 import time
 
 import pytest
+from label_client import LabelClient
 
 from seat_components.labelling.app import make_app
-from seat_components.labelling.client import LabelClient
 from seat_components.labelling.commands import serve
 from seat_components.labelling.environment import make_environment
 from seat_components.labelling.server import LabelServer

@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from label_client import LabelClient
 from label_sessions import (
     dice,
     image_id,
@@ -21,7 +22,6 @@ from label_sessions import (
 )
 
 from seat_components.evaluation.identity import sha256
-from seat_components.labelling.client import LabelClient
 from seat_components.labelling.server import LabelServer
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task

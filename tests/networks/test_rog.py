@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seat_components.benchmark.measure import tensor_peak
-from seat_components.benchmark.work import Geometry, random_batch, step
 from seat_components.networks import ROG
 from seat_components.networks.rog import MEMORY_MODES
-from seat_components.networks.stock import StockROG
 from seat_components.tasks import load_task
+from tools.measure import tensor_peak
+from tools.stock_rog import StockROG
+from tools.work import Geometry, random_batch, step
 
 # The distinct strides of the ten tasks, with the image's channels, the batch, and a small size they divide.
 # The coarsest level keeps 8 voxels or more: normalising fewer magnifies every rounding.

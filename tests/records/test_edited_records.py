@@ -14,9 +14,9 @@ from seat_components.data.index import read_dataset
 from seat_components.evaluation import AttackUpdate, MetricsRecord
 from seat_components.evaluation.identity import data_description
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.evaluation.theory import read_theory
 from seat_components.experiments.plan import read_plan
 from seat_components.experiments.steps import Step, steps_of
-from seat_components.experiments.theory import read_theory
 from seat_components.files import read_json_object
 from seat_components.records.history import read_history
 from seat_components.records.metrics import read_metrics

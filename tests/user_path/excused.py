@@ -25,10 +25,10 @@ EXCUSED = {
     "python tests/fuzz.py tests/data/test_damage.py": Needs.LONG,
     "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
     "make data": Needs.NETWORK,
-    "python -m seat_components.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
-    # They time full-size batches; tests/benchmark runs what they call on a small one.
+    "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
+    # They time full-size batches; tests/tools runs what they call on a small one.
     "make bench": Needs.QUIET,
-    "python -m seat_components.benchmark --repeats 2": Needs.QUIET,
+    "python -m tools.benchmark --repeats 2": Needs.QUIET,
     # Twelve trainings of the real network and their attacks on a CPU; for the paper's plan, a GPU as well.
     "python -m seat_components experiment --plan seat_components/experiments/plans/task04.json"
     " --dataset DATA/Task04_Hippocampus --results docs/results.md": Needs.DAYS,

@@ -12,12 +12,12 @@ import time
 
 import pytest
 from excused import EXCUSED
+from label_client import LabelClient
 from shown_commands import ROOT, typed_in
 from typed import SECONDS, end_group, environment
 
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import sha256
-from seat_components.labelling.client import LabelClient
 from seat_components.labelling.server import free_port
 from seat_components.tasks import load_task
 

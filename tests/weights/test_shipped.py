@@ -9,10 +9,9 @@ import torch
 
 from seat_components.__main__ import main
 from seat_components.bundles.render import write_bundle
-from seat_components.distribution.archive import bundle_zip, zip_bundles
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task
-from seat_components.weights import inventory, keep_shipped, restore_shipped, verify
+from seat_components.weights import bundle_zip, inventory, keep_shipped, restore_shipped, verify, zip_bundles
 
 TASK = load_task("Task04_Hippocampus")
 SHIPPED = Path(__file__).parents[2] / "bundles" / TASK.bundle / "models"

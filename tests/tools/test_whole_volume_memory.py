@@ -1,7 +1,8 @@
 """Whole volumes need a bounded number of bytes per voxel, so that a 512×512×600 CT fits into 16 GB."""
 
 import pytest
-from whole_volume_memory import measure
+
+from tools.whole_volume_memory import measure
 
 SPACING = (0.8, 0.8, 1.25)  # mm; resampled to the task's, there are 1.36 times as many voxels
 SMALL, LARGE = (128, 128, 16), (256, 256, 96)

@@ -17,12 +17,11 @@ from monai.bundle import ConfigParser
 from seat_components.__main__ import main
 from seat_components.bundles.large_files import large_files
 from seat_components.bundles.render import write_bundle
-from seat_components.distribution import bundle_zip, zip_bundles
 from seat_components.evaluation.identity import sha256
 from seat_components.networks import ROG, load_pretrained
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task
-from seat_components.weights import init_weights
+from seat_components.weights import bundle_zip, init_weights, zip_bundles
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 TASK = load_task("Task04_Hippocampus")

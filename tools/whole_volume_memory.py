@@ -1,8 +1,10 @@
-"""Measure the peak memory of inference and evaluation on a large CT: ``python tests/inference/whole_volume_memory.py``.
+"""Measure the peak memory of inference and evaluation on a large CT: ``python -m tools.whole_volume_memory``.
 
 The volume is noise around an ellipsoid, the network a single convolution: what is measured is the pipeline, which
 holds the volume, its class scores and their way back into the scan's grid. A network adds what one window needs.
 """
+
+from __future__ import annotations
 
 import argparse
 import json
@@ -10,15 +12,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import torch
 
-from seat_components.tasks import fold_cases, load_task
+from seat_components.tasks import Task, fold_cases, load_task
 
-BUNDLES = Path(__file__).parents[2] / "bundles"
+BUNDLES = Path(__file__).parents[1] / "bundles"
 GIB_PER_KIB = 2**-20
 # Runs its arguments as a command, and prints the most memory that it held.
 WATCH = (
@@ -27,7 +30,7 @@ WATCH = (
 )
 
 
-def write_dataset(folder, task, shape, spacing):
+def write_dataset(folder: Path, task: Task, shape: Sequence[int], spacing: Sequence[float]) -> None:
     """An MSD folder with one large case, to be evaluated and segmented."""
     random = np.random.default_rng(0)
     name = fold_cases(task)[1][0]
@@ -46,14 +49,19 @@ def write_dataset(folder, task, shape, spacing):
     (folder / "dataset.json").write_text(json.dumps({"training": [case], "test": ["imagesTs/scan.nii.gz"]}))
 
 
-def measure(task_name, shape, spacing, kind):
+def measure(task_name: str, shape: Sequence[int], spacing: Sequence[float], kind: str) -> tuple[float, float]:
     """(peak memory in GiB, seconds) of ``kind``, which is inference or evaluate, in a process of its own."""
     task = load_task(task_name)
     bundle = BUNDLES / task.bundle
     with tempfile.TemporaryDirectory() as folder:
         data, weights = Path(folder) / task.name, Path(folder) / "weights.pt"
         write_dataset(data, task, shape, spacing)
-        words = {"dataset_dir": data, "output_dir": Path(folder) / "out", "bundle_root": bundle, "weights": weights}
+        words: dict[str, object] = {
+            "dataset_dir": data,
+            "output_dir": Path(folder) / "out",
+            "bundle_root": bundle,
+            "weights": weights,
+        }
         channels, classes = len(task.modalities), len(task.labels)
         torch.save(torch.nn.Conv3d(channels, classes, 1).state_dict(), weights)
         arguments = {"in_channels": channels, "out_channels": classes, "kernel_size": 1}

@@ -1,4 +1,4 @@
-"""``python -m seat_components.benchmark``: measure, print and write the tables."""
+"""``python -m tools.benchmark``: measure, print and write the tables."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from seat_components.benchmark.measure import bandwidth, seconds, tensor_peak, traffic
-from seat_components.benchmark.work import LABELS, LOOPS, WORK, Batch, Geometry, random_batch, step
 from seat_components.networks.rog import MEMORY_MODES, ROG
-from seat_components.networks.stock import StockROG
+from tools.measure import bandwidth, seconds, tensor_peak, traffic
+from tools.stock_rog import StockROG
+from tools.work import LABELS, LOOPS, WORK, Batch, Geometry, random_batch, step
 
 MIB = 2**20
 T04 = ((1, 1, 1), (1, 1, 1), (2, 2, 2))
@@ -116,7 +116,7 @@ def text(arguments: argparse.Namespace) -> str:
     return "\n".join(
         [
             "# Time and memory of ROG\n",
-            f"Written by `python -m seat_components.benchmark --repeats {arguments.repeats}` (`make bench`). "
+            f"Written by `python -m tools.benchmark --repeats {arguments.repeats}` (`make bench`). "
             "ROG against its stock form (NCDHW, stock operators): "
             f"torch {torch.__version__}, {kind}, {precision}; shortest of {arguments.repeats} "
             "interleaved runs. In brackets the ratio to the stock form, of the shortest times and of the medians.\n",
@@ -130,7 +130,7 @@ def text(arguments: argparse.Namespace) -> str:
 
 def main() -> None:
     """Measure, print and write the tables."""
-    parser = argparse.ArgumentParser(prog="python -m seat_components.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=__doc__)
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     parser.add_argument("--repeats", type=int, default=2, help="times that each form is timed (%(default)s)")
     parser.add_argument("--batch", type=int, help="only this batch size (1 and 4)")

@@ -1,19 +1,77 @@
-"""Writing masks with the geometry, and for NIfTI the header, of the scan they belong to."""
+"""From probabilities to a mask file: brought into the scan's own grid, named after it, written with its geometry."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import nibabel
 import numpy as np
 import torch
-from monai.data import NibabelWriter
+from monai.data import FolderLayoutBase, NibabelWriter
+from monai.transforms import Invertd
 
 from seat_components.data.nifti_file import NIFTI
+from seat_components.data.scans import scan_name
 from seat_components.files import write_atomically
+from seat_components.refusals import refuse
+
+
+class InvertToLabelsd(Invertd):
+    """Undo the preprocessing on class probabilities, then take the most probable class.
+
+    Interpolating probabilities, instead of labels, keeps boundaries smooth; and a user of the intermediate result,
+    such as an uncertainty score, still finds probabilities before this step.
+
+    Args:
+        keys: entries with probabilities (K, *spatial).
+        transform: the preprocessing to undo.
+        orig_keys: the entry whose transforms are undone.
+
+    The result is (1, *spatial), uint8, as MetaTensor with the scan's own affine.
+    """
+
+    def __init__(self, keys: Any, transform: Any, orig_keys: Any = "image") -> None:
+        super().__init__(keys=keys, transform=transform, orig_keys=orig_keys, nearest_interp=False, to_tensor=True)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """``data`` with masks under ``keys``.
+
+        Raises:
+            RefusalError: naming the scan, if a probability is not finite: the most probable class would be any.
+        """
+        for key, orig_key in self.key_iterator(data, self.orig_keys):
+            if not torch.isfinite(data[key]).all():
+                scan = getattr(data[orig_key], "meta", {}).get("filename_or_obj", orig_key)
+                refuse(
+                    f"{scan}: what the network gives for it is not finite (NaN or infinity), so that no mask follows. "
+                    "Try --amp False; if that does not help, train the network anew."
+                )
+        result: dict[Hashable, Any] = super().__call__(data)
+        for key in self.key_iterator(result):
+            result[key] = result[key].argmax(dim=0, keepdim=True).to(torch.uint8)
+        return result
+
+
+class MaskLayout(FolderLayoutBase):
+    """Names masks after their scans, for ``SaveImaged``: ``<output_dir>/<the scan's path in dataset_dir>.nii.gz``.
+
+    Args:
+        output_dir: the folder of the masks.
+        dataset_dir: the folder of the scans.
+    """
+
+    def __init__(self, output_dir: str | Path, dataset_dir: str | Path) -> None:
+        self.output_dir = Path(output_dir)
+        self.dataset_dir = dataset_dir
+
+    def filename(self, subject: str | Path = "", **_: Any) -> str:
+        """The mask's file for the scan ``subject``; its folder is made."""
+        file = self.output_dir / f"{scan_name(subject, self.dataset_dir)}.nii.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return str(file)
 
 
 class MaskWriter(NibabelWriter):

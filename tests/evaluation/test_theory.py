@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from seat_components.experiments.theory import log_complexity, margin_loss, mean_margin, operator_norms, theory_of
+from seat_components.evaluation.theory import log_complexity, margin_loss, mean_margin, operator_norms, theory_of
 
 
 def matrix(weight, shape, convolution, operator):

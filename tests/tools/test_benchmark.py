@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from seat_components.benchmark import __main__ as program
-from seat_components.benchmark.measure import bandwidth, tensor_peak, traffic
-from seat_components.benchmark.work import WORK, Geometry, random_batch
+from tools import benchmark as program
+from tools.measure import bandwidth, tensor_peak, traffic
+from tools.work import WORK, Geometry, random_batch
 
 TINY = Geometry("Tiny", (1, 1, 16, 8, 8), ((1, 1, 1), (1, 1, 1), (2, 2, 2)))
 CPU = torch.device("cpu")

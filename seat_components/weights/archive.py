@@ -13,8 +13,9 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from seat_components.files import write_atomically
 from seat_components.refusals import refuse
 from seat_components.tasks import all_tasks
-from seat_components.weights import inventory, is_untrained
+from seat_components.weights.inventory import inventory
 from seat_components.weights.shipped import is_shipped_copy
+from seat_components.weights.untrained import is_untrained
 
 # The oldest date a zip can state; the real ones would make every archive another.
 _DATE = (1980, 1, 1, 0, 0, 0)

@@ -1,6 +1,6 @@
 """The quantities of the method's theory (SEAT, Section 3.1) for a checkpoint; run in a bundle's folder.
 
-``python -m seat_components.experiments.theory --weights FILE --dataset DIR --out DIR`` writes ``theory.json``.
+``python -m seat_components.evaluation.theory --weights FILE --dataset DIR --out DIR`` writes ``theory.json``.
 """
 
 from __future__ import annotations

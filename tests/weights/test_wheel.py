@@ -12,7 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from seat_components.distribution import bundle_zip
+from seat_components.weights import bundle_zip
 
 ROOT = Path(__file__).parents[2]
 DATA = [

@@ -1,0 +1,106 @@
+"""The small handlers of a run: validation, metrics for trackers, the order of the data, progress bars."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ignite.distributed as idist
+from ignite.engine import Engine, Events
+from ignite.handlers import ProgressBar
+from monai.handlers import ValidationHandler, from_engine
+
+
+class Validation(ValidationHandler):
+    """MONAI's ``ValidationHandler``, which also validates the last epoch whatever the interval.
+
+    Args:
+        validator: the evaluator to run.
+        interval: epochs between two validations.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+
+        def due(trainer: Engine, epoch: int) -> bool:
+            return bool(epoch % self.interval == 0 or epoch == trainer.state.max_epochs)
+
+        engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=due), self)
+
+
+class TrackedStatistics:
+    """Put each epoch's g and ``gradient_norm`` (K̃, where it is finite) into ``engine.state.metrics``.
+
+    MONAI's tracking handlers write those metrics at the end of the epoch: list this one before them. The training
+    update must be one of this package, which measures them.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._publish)
+
+    def _publish(self, engine: Engine) -> None:
+        # The schedule sets the next epoch's g later in this event.
+        engine.state.metrics["g"] = engine.state.replays
+        if math.isfinite(engine.state.gradient_norm):
+            engine.state.metrics["gradient_norm"] = engine.state.gradient_norm
+        else:
+            engine.state.metrics.pop("gradient_norm", None)
+
+
+class DataOrder:
+    """Tell the training loader's ``EpochSampler`` at each epoch's start which epoch it is, and how much of it is done.
+
+    When the training ends, so do the loader's workers. A loader that knows nothing of either is left alone.
+    """
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._set_position)
+        for event in (Events.COMPLETED, Events.TERMINATE):
+            engine.add_event_handler(event, self._close)
+
+    def _set_position(self, engine: Engine) -> None:
+        loader = engine.data_loader
+        set_position = getattr(getattr(loader, "sampler", None), "set_position", None)
+        if set_position is not None:
+            done = engine.state.iteration % engine.state.epoch_length
+            set_position(engine.state.epoch - 1, done * loader.batch_size)
+
+    @staticmethod
+    def _close(engine: Engine) -> None:
+        if (close := getattr(engine.data_loader, "close", None)) is not None:
+            close()
+
+
+class TrainingProgress:
+    """One bar per epoch with the batch's loss, g, and the last epoch's gradient norm K̃; on the first process."""
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to the trainer."""
+        if idist.get_rank() != 0:
+            return
+        loss = from_engine(["loss"], first=True)
+
+        def values(output: Any) -> dict[str, float]:
+            shown = {"loss": float(loss(output)), "g": engine.state.replays}
+            norm = getattr(engine.state, "gradient_norm", None)
+            return shown if norm is None else {**shown, "K": norm}
+
+        ProgressBar(desc="Epoch", ncols=100).attach(engine, output_transform=values)
+
+
+class EvaluationProgress:
+    """One bar over the cases; on the first process.
+
+    Args:
+        description: what stands before the bar.
+    """
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+
+    def attach(self, engine: Engine) -> None:
+        """Attach to an evaluator."""
+        if idist.get_rank() == 0:
+            ProgressBar(desc=self.description, ncols=100, bar_format=None).attach(engine)
