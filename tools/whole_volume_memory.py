@@ -77,7 +77,7 @@ def measure(task_name: str, shape: Sequence[int], spacing: Sequence[float], kind
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.whole_volume_memory", description=__doc__)
     parser.add_argument("--task", default="Task03_Liver")
     parser.add_argument("--shape", type=int, nargs=3, default=(512, 512, 600))
     parser.add_argument("--spacing", type=float, nargs=3, default=(0.8, 0.8, 1.25), help="mm")

@@ -171,5 +171,3 @@ def test_app_holds_copies_and_keeps_what_they_learned(tmp_path, bundle):
 def test_what_is_missing_is_named(tmp_path):
     with pytest.raises(RefusalError, match="make label-env"):
         serve(tmp_path, ["Task04_Hippocampus"], tmp_path, tmp_path, tmp_path, 8000)
-    with pytest.raises(RefusalError, match="no address"):
-        LabelClient("localhost:8000")
