@@ -1,4 +1,4 @@
-"""Results of shipped weights: taken from evaluation records only, and rendered into cards and metadata."""
+"""Results of shipped weights, which cards and metadata state: taken from evaluation records only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from seat_components.refusals import refuse
 from seat_components.tasks import Task
 
 FILE = Path(__file__).parent / "results.json"
-NOT_TRAINED = (
-    "Not trained here yet: this bundle ships no weights. The commands below train it; `evaluate.json` and "
-    "`attack.json` then write its figures.\n\n"
-    "To try it all the same, `python -m seat_components weights --init BUNDLE` writes seeded random weights; such a "
-    "bundle is untrained: inference says so, and its masks mean nothing."
-)
 
 
 def collect_result(run: Path, method: str, file: str, training: str) -> dict[str, Any]:
@@ -140,43 +134,3 @@ def eval_metrics(task: Task) -> dict[str, float]:
         if row["attack"] == "worst":
             figures[f"mean_dice_worst_{result['protocol']}_{row['eps_255']:g}_255"] = row["mean_dice"]
     return {name: round(value, 4) for name, value in figures.items()}
-
-
-def performance(task: Task) -> str:
-    """The performance section of a bundle's card."""
-    results = results_of(task)
-    if not results:
-        return NOT_TRAINED
-    blocks = []
-    for result in results:
-        classes = ", ".join(f"{label} {value:.4f}" for label, value in result["clean"]["dice"].items())
-        lines = [
-            f"### `models/{result['file']}` ({result['method']})",
-            result["training"],
-            "",
-            f"Clean, whole volumes, {result['cases']} validation cases: mean foreground Dice "
-            f"**{result['clean']['mean_dice']:.4f}** ({classes}).",
-            "",
-            *_attack_table(result),
-            *(line for more in result.get("more", []) for line in _attack_table(more)),
-            f"SHA-256 of the weights: `{result['sha256']}`.",
-        ]
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks)
-
-
-def _attack_table(attacked: dict[str, Any]) -> list[str]:
-    command = f" (`{attacked['command']}`)" if "command" in attacked else ""
-    few = {row["attack"]: f" ({row['cases']} of the cases)" for row in attacked["attacked"] if "cases" in row}
-    inputs = "whole volumes" if attacked.get("scope") == "volume" else "centred patches"
-    return [
-        f"Attacked, protocol `{attacked['protocol']}`, {inputs} of {attacked['attacked_cases']} cases{command}:",
-        "",
-        "| attack | ε · 255 | mean Dice |",
-        "|---|---|---|",
-        *(
-            f"| {row['attack']}{few.get(row['attack'], '')} | {row['eps_255']:g} | {row['mean_dice']:.4f} |"
-            for row in attacked["attacked"]
-        ),
-        "",
-    ]

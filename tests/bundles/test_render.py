@@ -1,15 +1,19 @@
 """The committed bundles are what the template and the table give, and hold to MONAI's contract."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from bundle_runs import SMALL, files
+from jinja2 import DictLoader, UndefinedError
 from monai.bundle import ConfigWorkflow
 
-from seat_components.bundles.render import fill, render
+from seat_components.bundles.render import render
+from seat_components.bundles.template_files import fill, template
 from seat_components.tasks import all_tasks, load_task
+from seat_components.tasks.table import OwnData
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 COMMITTED = sorted(folder.name for folder in BUNDLES.glob("msd_task*"))
@@ -45,9 +49,33 @@ def test_metadata_keeps_the_schema(task):
     assert len(network["outputs"]["pred"]["channel_def"]) == network["outputs"]["pred"]["num_channels"]
 
 
-def test_a_placeholder_without_a_value_is_an_error():
-    with pytest.raises(KeyError):
-        fill('{"a": "{{unknown}}"}', {})
+@pytest.mark.parametrize("text", ['{"a": "{{unknown}}"}', "{{ known.unknown }}", "{% if unknown %}x{% endif %}"])
+@pytest.mark.parametrize("name", ["a.json", "a.md"])
+def test_a_name_without_a_value_is_an_error(name, text):
+    with pytest.raises(UndefinedError):
+        fill(template(DictLoader({name: text})), {"known": {}})
+
+
+def test_quotes_and_braces_around_a_value_are_json_in_json_alone():
+    text = '{\n    "a": "{{value}}", "b": "{{value[0]}}", "c": "say {{word}}"\n}'
+    values = {"value": [{"x": 1}, {"y": "<'é\\\n\"{{"}], "word": "no"}
+    filled = fill(template(DictLoader({"a.json": text, "a.txt": text})), values)
+    assert json.loads(filled["a.json"]) == {"a": values["value"], "b": {"x": 1}, "c": "say no"}
+    assert filled["a.json"].splitlines()[2] == '        {"x": 1},'
+    assert '"c": "say no"' in filled["a.txt"]
+    assert str(values["value"]) in filled["a.txt"]
+
+
+def test_what_a_dataset_says_stands_in_its_bundle_to_the_letter():
+    said = """<b> & 'q' "Q" \\ {{ task }} {% if %} {# é"""
+    own = OwnData(said, said, said, ((("a", "b"), ("c",)), (("a", "c"), ("b",))))
+    files = render(replace(load_task("Task09_Spleen"), name="own", bundle="own", own=own))
+    assert files["docs/README.md"].count(said) == 4
+    assert files["docs/data_license.txt"].count(said) == 3
+    metadata = json.loads(files["configs/metadata.json"])
+    assert metadata["references"][-1] == said
+    assert metadata["data_source"] == f"The dataset {said}"
+    assert "with\n2 + 1, 2 + 1 training + validation cases.\n" in files["docs/README.md"]
 
 
 def test_train_json_has_the_properties_that_monai_asks_for(bundle, task04_phantom, tmp_path):

@@ -1,0 +1,88 @@
+"""A template's files, filled by Jinja2; in those of JSON, ``"{{ … }}"`` is a value of JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Undefined, select_autoescape
+from jinja2.ext import Extension
+
+from seat_components.bundles.caching import GIB
+
+# What several files say in the same words; itself no file of a bundle.
+WORDS = "words.jinja"
+_QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<value>[^"\n]+?)\}\}"')
+
+
+class JsonValues(Extension):
+    """In a JSON file, an expression with nothing else between the quotes is its value as JSON, whatever its type.
+
+    So the template's configs are JSON themselves, and a text may hold any character.
+    """
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:  # noqa: ARG002
+        """The source in Jinja2's own words."""
+        return _QUOTED.sub(_as_json, source) if name and name.endswith(".json") else source
+
+
+def _as_json(match: re.Match[str]) -> str:
+    indent, key = match["indent"], match["key"] or ""
+    return f"{indent}{key}{{{{ ({match['value']}) | json({len(indent)}) }}}}"
+
+
+def template(loader: BaseLoader | None = None) -> Environment:
+    """The template of a bundle; a name that has no value is an error.
+
+    Args:
+        loader: where its files are; the package's own by default.
+    """
+    environment = Environment(
+        loader=loader or PackageLoader("seat_components.bundles", "template"),
+        extensions=[JsonValues],
+        undefined=StrictUndefined,
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "json": _json,
+        "numbered": lambda names: ", ".join(f"{number} {name}" for number, name in enumerate(names)),
+        "sizes": lambda sizes: " × ".join(f"{size:g}" for size in sizes),
+        "shortest": lambda value: f"{value:g}",
+        "dice": lambda value: f"{value:.4f}",
+        "bytes_in_words": _bytes_in_words,
+    }
+    return environment
+
+
+def fill(files: Environment, values: Mapping[str, Any]) -> dict[str, str]:
+    """All files of a template but its words, with ``values`` in them: relative path → text.
+
+    Raises:
+        jinja2.UndefinedError: for a name that has no value.
+    """
+    names: Iterable[str] = files.list_templates()
+    words = files.get_template(WORDS).make_module(dict(values)) if WORDS in names else None
+    return {name: files.get_template(name).render(values, words=words) for name in names if name != WORDS}
+
+
+def _json(value: Any, indent: int) -> str:
+    """JSON on one line, but for a list of objects: there, a line each."""
+    if isinstance(value, Undefined):
+        return str(value)  # which is its error
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        margin = " " * indent
+        lines = ",\n".join(f"{margin}    {json.dumps(item, ensure_ascii=False)}" for item in value)
+        return f"[\n{lines}\n{margin}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _bytes_in_words(size: int) -> str:
+    """Bytes in words, to two digits or more."""
+    if size < GIB // 10:
+        return f"{size / 2**20:.0f} MiB"
+    return f"{size / GIB:.0f} GiB" if size >= 10 * GIB else f"{size / GIB:.1f} GiB"
