@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from seat_components.budget import IntensityBudget
 from seat_components.evaluation.alarms import examined, raise_alarms
+from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
-from seat_components.evaluation.ensemble import Attacked, Ensemble
+from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
@@ -127,20 +128,20 @@ class AttackUpdate:
         image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
         if len(image) != 1:
             raise ValueError(f"AttackUpdate takes one case at a time, but the batch has {len(image)}: use batch_size 1")
-        case = case_name(_file_of(batchdata["image"]))
-        place = self.places.setdefault(case, len(self.places))
-        if case in self.files:
-            self.records.files[case] = self.files[case]
+        name = case_name(_file_of(batchdata["image"]))
+        place = self.places.setdefault(name, len(self.places))
+        case = Case(name, place, image, label, _voxel_mm3(batchdata["image"]))
+        if name in self.files:
+            self.records.files[name] = self.files[name]
         self.records.header["device"] = str(image.device)
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
 
         def draw(clean: Attacked, strongest: Attacked | None) -> None:
-            save_slices(self._slice_of(case), image, label, clean, _worse(clean, strongest), radius)
+            save_slices(self._slice_of(name), image, label, clean, _worse(clean, strongest), radius)
 
-        voxel_mm3 = _voxel_mm3(batchdata["image"])
-        worst = _worse(*self.ensemble.attack(predictor, case, place, image, label, voxel_mm3, finish=draw))
+        worst = _worse(*self.ensemble.attack(predictor, case, finish=draw))
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
         engine.fire_event(IterationEvents.FORWARD_COMPLETED)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, Predicto
 from seat_components.attacks.victim import under_attack
 from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.evaluation.alarms import ZERO_GRADIENTS, examined, is_gradient_attack, raise_alarms
+from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.dice import dice_per_class
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, main_budget
 from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
@@ -24,17 +24,6 @@ from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
 CHECKS_COST = "checks"
-
-
-@dataclass(frozen=True)
-class Attacked:
-    """A case under one attack: image (1, C, *spatial), class indices (1, 1, *spatial), Dice (1, K − 1)."""
-
-    attack: str
-    eps_255: float
-    image: Tensor
-    prediction: Tensor
-    dice: Tensor
 
 
 class Ensemble:
@@ -97,22 +86,14 @@ class Ensemble:
     def attack(
         self,
         predictor: Predictor,
-        case: str,
-        place: int,
-        image: Tensor,
-        label: Tensor,
-        voxel_mm3: float = 1.0,
+        case: Case,
         finish: Callable[[Attacked, Attacked | None], None] | None = None,
     ) -> tuple[Attacked, Attacked | None]:
         """Everything about one case that the records lack.
 
         Args:
             predictor: image → logits, in evaluation mode.
-            case: its name.
-            place: its place among all cases, from 0.
-            image: (1, C, *spatial).
-            label: (1, 1, *spatial), integer.
-            voxel_mm3: a voxel's volume.
+            case: the case.
             finish: writes what else belongs to the case, from what is returned. Only then does the case count as
                 complete, so that a run that is killed before makes good for it.
 
@@ -123,68 +104,71 @@ class Ensemble:
         Raises:
             ValueError: for more than one sample, or logits of another number of classes than the records have.
         """
-        if len(image) != 1:
-            raise ValueError(f"{case}: the image has {len(image)} samples, but a case is one: (1, C, *spatial)")
-        self.records.volumes[case] = volumes_ml(label, voxel_mm3, self.records.labels)
-        if case in self.records.unfinished:
-            self._drop_partial_budgets(case, place)
-        self.records.unfinished.add(case)
-        clean, worst = self._score(predictor, case, "clean", 0.0, image, image, label), None
-        if not self.records.has_check(case, ZERO_GRADIENTS):
-            value = zero_gradient_share(predictor, image, label, self.bounds)
-            self.records.checks.append({"check": ZERO_GRADIENTS, "case": case, "value": value})
-        for setting, eps in self.runs(place):
-            if self.records.has(case, setting.attack, eps) or self._skip(case, setting.attack, eps):
+        if len(case.image) != 1:
+            raise ValueError(
+                f"{case.name}: the image has {len(case.image)} samples, but a case is one: (1, C, *spatial)"
+            )
+        self.records.volumes[case.name] = volumes_ml(case.label, case.voxel_mm3, self.records.labels)
+        if case.name in self.records.unfinished:
+            self._drop_partial_budgets(case)
+        self.records.unfinished.add(case.name)
+        clean, worst = self._score(predictor, case, "clean", 0.0, case.image), None
+        if not self.records.has_check(case.name, ZERO_GRADIENTS):
+            value = zero_gradient_share(predictor, case.image, case.label, self.bounds)
+            self.records.checks.append({"check": ZERO_GRADIENTS, "case": case.name, "value": value})
+        for setting, eps in self.runs(case.place):
+            if self.records.has(case.name, setting.attack, eps) or self._skip(case.name, setting.attack, eps):
                 continue
-            result = self._attack(predictor, case, setting, eps, image, label)
+            result = self._attack(predictor, case, setting, eps)
             if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
                 worst = result
             self._write()
-        for check in self.checks(place):
-            if not self.records.has_check(case, check.name):
-                self._check(predictor, check, case, image, label)
+        for check in self.checks(case.place):
+            if not self.records.has_check(case.name, check.name):
+                self._check(predictor, check, case)
                 self._write()
-        worst = self._as_recorded(predictor, case, worst, image, label)
+        worst = self._as_recorded(predictor, case, worst)
         if finish is not None:
             finish(clean, worst)
-        self.records.unfinished.discard(case)
+        self.records.unfinished.discard(case.name)
         self._write()
         return clean, worst
 
-    def _drop_partial_budgets(self, case: str, place: int) -> None:
+    def _rows(self, case: Case, eps_255: float) -> list[dict[str, Any]]:
+        return [row for row in self.records.cases if row["case"] == case.name and row["eps_255"] == eps_255]
+
+    def _drop_partial_budgets(self, case: Case) -> None:
         """Forget a stopped case's results at budgets that are not asked for now and lack some of the attacks."""
         everywhere = [
             setting.attack
             for setting in self.protocol.attacks
-            if not setting.one_budget and (setting.cases is None or place < setting.cases)
+            if not setting.one_budget and (setting.cases is None or case.place < setting.cases)
         ]
-        others = {row["eps_255"] for row in self.records.cases if row["case"] == case} - {0, *self.eps_255}
-        partial = {eps for eps in others if not all(self.records.has(case, attack, eps) for attack in everywhere)}
-        self.records.cases = [row for row in self.records.cases if row["case"] != case or row["eps_255"] not in partial]
+        own = [row for row in self.records.cases if row["case"] == case.name]
+        others = {row["eps_255"] for row in own} - {0, *self.eps_255}
+        partial = {eps for eps in others if not all(self.records.has(case.name, attack, eps) for attack in everywhere)}
+        self.records.cases = [
+            row for row in self.records.cases if row["case"] != case.name or row["eps_255"] not in partial
+        ]
 
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))
 
-    def _as_recorded(
-        self, predictor: Predictor, case: str, worst: Attacked | None, image: Tensor, label: Tensor
-    ) -> Attacked | None:
+    def _as_recorded(self, predictor: Predictor, case: Case, worst: Attacked | None) -> Attacked | None:
         """The worst attack at the largest ε, made again where it was recorded before the evaluation was stopped."""
         largest = self.eps_255[-1]
         settings = {setting.attack: setting for setting in self.protocol.attacks}
-        rows = [row for row in self.records.cases if row["case"] == case and row["eps_255"] == largest]
-        ran = [row for row in rows if row["attack"] in settings and not row.get("skipped")]
+        ran = [row for row in self._rows(case, largest) if row["attack"] in settings and not row.get("skipped")]
         lowest = min(ran, key=mean_dice, default=None)
         if lowest is None or (worst is not None and lowest["attack"] == worst.attack):
             return worst
-        return self._attack(predictor, case, settings[lowest["attack"]], largest, image, label)
+        return self._attack(predictor, case, settings[lowest["attack"]], largest)
 
-    def _attack(
-        self, predictor: Predictor, case: str, setting: AttackSetting, eps_255: float, image: Tensor, label: Tensor
-    ) -> Attacked:
-        words = f"{self.seed}/{case}/{setting.attack}/{eps_255:g}"
-        cost = None if self.records.has(case, setting.attack, eps_255) else setting.attack
-        adversarial = self._run(predictor, setting.attack, setting.options, eps_255, words, cost, image, label)
-        return self._score(predictor, case, setting.attack, eps_255, adversarial, image, label)
+    def _attack(self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float) -> Attacked:
+        words = f"{self.seed}/{case.name}/{setting.attack}/{eps_255:g}"
+        cost = None if self.records.has(case.name, setting.attack, eps_255) else setting.attack
+        adversarial = self._run(predictor, case, setting, eps_255, words, cost)
+        return self._score(predictor, case, setting.attack, eps_255, adversarial)
 
     def _skip(self, case: str, attack: str, eps_255: float) -> bool:
         zero = self.records.at_zero(case, 0.0)
@@ -196,44 +180,34 @@ class Ensemble:
         return zero is not None
 
     def _run(
-        self,
-        predictor: Predictor,
-        attack: str,
-        options: Mapping[str, Any],
-        eps_255: float,
-        words: str,
-        cost: str | None,
-        image: Tensor,
-        label: Tensor,
+        self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float, words: str, cost: str | None
     ) -> Tensor:
+        """The adversarial image; ``words`` seed the attack, ``cost`` names what its passes are counted as."""
         counting = CountingPredictor(predictor)
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
         start = time.monotonic()
-        adversarial = ATTACKS[attack](
-            counting, image, label, eps=eps_255 / 255, bounds=self.bounds, generator=generator, **options
+        adversarial = ATTACKS[setting.attack](
+            counting,
+            case.image,
+            case.label,
+            eps=eps_255 / 255,
+            bounds=self.bounds,
+            generator=generator,
+            **setting.options,
         )
         if cost is not None:
             self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
         return adversarial
 
-    def _score(
-        self,
-        predictor: Predictor,
-        case: str,
-        attack: str,
-        eps_255: float,
-        adversarial: Tensor,
-        image: Tensor,
-        label: Tensor,
-    ) -> Attacked:
-        budget = IntensityBudget.of(image, eps_255 / 255, self.bounds)
-        if not budget.holds(adversarial, image):
-            raise AssertionError(f"{attack} left its budget of {eps_255:g}/255 on {case}: this is a defect")
-        prediction, dice = self._dice(predictor, adversarial, label)
-        if not self.records.has(case, attack, eps_255):
-            over = budget.linf_over_budget(adversarial, image)
-            self.records.add(case, attack, eps_255, dice[0].tolist(), over)
-            logger.info(f"{case}: {attack} at {eps_255:g}/255: Dice {float(dice.mean()):.4f}")
+    def _score(self, predictor: Predictor, case: Case, attack: str, eps_255: float, adversarial: Tensor) -> Attacked:
+        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
+        if not budget.holds(adversarial, case.image):
+            raise AssertionError(f"{attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect")
+        prediction, dice = self._dice(predictor, adversarial, case.label)
+        if not self.records.has(case.name, attack, eps_255):
+            over = budget.linf_over_budget(adversarial, case.image)
+            self.records.add(case.name, attack, eps_255, dice[0].tolist(), over)
+            logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {float(dice.mean()):.4f}")
         return Attacked(attack, eps_255, adversarial, prediction, dice)
 
     def _dice(self, predictor: Predictor, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
@@ -245,21 +219,20 @@ class Ensemble:
         prediction = logits.argmax(dim=1, keepdim=True)
         return prediction, dice_per_class(prediction, label, classes)
 
-    def _check(self, predictor: Predictor, check: Check, case: str, image: Tensor, label: Tensor) -> None:
+    def _check(self, predictor: Predictor, check: Check, case: Case) -> None:
         """The case's strongest gradient attack at the main budget once more, as the check wants it."""
         main = main_budget(self.eps_255)
         eps = main if check.eps_255 is None else check.eps_255
         settings = {setting.attack: setting for setting in self.protocol.attacks if is_gradient_attack(setting.attack)}
-        ran = [row for row in self.records.cases if row["case"] == case and row["eps_255"] == main]
-        attack = min((row for row in ran if row["attack"] in settings), key=mean_dice)["attack"]
-        row = {"check": check.name, "case": case, "value": 0.0, "attack": attack, "eps_255": eps}
+        attack = min((row for row in self._rows(case, main) if row["attack"] in settings), key=mean_dice)["attack"]
+        row = {"check": check.name, "case": case.name, "value": 0.0, "attack": attack, "eps_255": eps}
         # What is at Dice 0 within the main budget is so with more steps, and within a larger budget.
-        if self.records.at_zero(case, 0.0) is None and self.records.at_zero(case, main) is None:
-            options = dict(settings[attack].options)
-            options["steps"] = check.effort * options["steps"]
-            words = f"{self.seed}/{case}/{attack}/{eps:g}/{check.name}"
-            adversarial = self._run(predictor, attack, options, eps, words, CHECKS_COST, image, label)
-            row["value"] = float(self._dice(predictor, adversarial, label)[1].mean())
+        if self.records.at_zero(case.name, 0.0) is None and self.records.at_zero(case.name, main) is None:
+            options = settings[attack].options
+            setting = AttackSetting(attack, {**options, "steps": check.effort * options["steps"]})
+            words = f"{self.seed}/{case.name}/{attack}/{eps:g}/{check.name}"
+            adversarial = self._run(predictor, case, setting, eps, words, CHECKS_COST)
+            row["value"] = float(self._dice(predictor, adversarial, case.label)[1].mean())
         self.records.checks.append(row)
 
 

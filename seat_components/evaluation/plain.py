@@ -10,6 +10,7 @@ from torch import Tensor
 from seat_components.attacks import Predictor
 from seat_components.attacks.predictor import evaluating
 from seat_components.evaluation.alarms import examined, raise_alarms
+from seat_components.evaluation.case import Case
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import versions
@@ -53,9 +54,9 @@ def robustness_of(
     records = RobustnessRecords(None, {**header, "rule": ABSENT_CLASS_RULE, "bounds": bounds}, labels[1:])
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds)
     with evaluating(predictor):
-        for place, (case, image, label) in enumerate(cases):
-            if any(row["case"] == case for row in records.cases):
-                raise ValueError(f"There are two cases of the name {case!r}, but each has its own")
+        for place, (name, image, label) in enumerate(cases):
+            if any(row["case"] == name for row in records.cases):
+                raise ValueError(f"There are two cases of the name {name!r}, but each has its own")
             records.header["device"] = str(image.device)
-            ensemble.attack(predictor, case, place, image, label, voxel_mm3)
+            ensemble.attack(predictor, Case(name, place, image, label, voxel_mm3))
     return records.content(raise_alarms(records), examined(records))

@@ -11,7 +11,7 @@ from torch import Tensor
 from seat_components.files import write_atomically
 
 if TYPE_CHECKING:
-    from seat_components.evaluation.ensemble import Attacked
+    from seat_components.evaluation.case import Attacked
 
 
 def save_slices(path: Path, image: Tensor, label: Tensor, clean: Attacked, worst: Attacked, radius: Tensor) -> None:

@@ -6,6 +6,7 @@ from networks_under_test import LABELS, cases, smooth
 
 from seat_components.attacks import ATTACKS, CountingPredictor
 from seat_components.evaluation import PROTOCOLS, AttackSetting, Protocol, robustness_of
+from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.protocols import main_budget, protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
@@ -49,9 +50,9 @@ def test_main_budget():
 
 def run(records, network=smooth, protocol="strong", steps=4, eps_255=(8, 24), chosen=None, **options):
     ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), list(eps_255), **options)
-    for place, (case, image, label) in enumerate(chosen or cases()):
-        if not ensemble.is_complete(case, place):
-            ensemble.attack(network, case, place, image, label)
+    for place, (name, image, label) in enumerate(chosen or cases()):
+        if not ensemble.is_complete(name, place):
+            ensemble.attack(network, Case(name, place, image, label))
     return records.content()
 
 
@@ -76,8 +77,8 @@ def test_cases_do_not_depend_on_the_order_in_which_they_run():
     for order in (1, -1):
         records = empty()
         ensemble = Ensemble(records, protocol.scaled(4), [24])
-        for place, (case, image, label) in enumerate(cases()[::order]):
-            ensemble.attack(smooth, case, place, image, label)
+        for place, (name, image, label) in enumerate(cases()[::order]):
+            ensemble.attack(smooth, Case(name, place, image, label))
         rows.append(sorted(records.cases, key=lambda row: (row["case"], row["attack"])))
     assert rows[0] == rows[1]
 
@@ -111,9 +112,9 @@ def test_an_evaluation_killed_inside_a_case_goes_on_to_the_same_record(tmp_path,
         return kind(tmp_path / name, header, LABELS[1:])
 
     def attack(records):
-        ((case, image, label),) = cases(1)
+        ((name, image, label),) = cases(1)
         ensemble = Ensemble(records, protocol_of("strong", 4, len(LABELS)), [24])
-        return ensemble.attack(smooth, case, 0, image, label)
+        return ensemble.attack(smooth, Case(name, 0, image, label))
 
     whole = on_disk("whole")
     _, worst = attack(whole)

@@ -7,6 +7,7 @@ from monai.losses import DiceCELoss
 from monai.networks.nets import UNet
 
 from seat_components.data.anatomy import draw_anatomy
+from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
@@ -53,10 +54,10 @@ def evaluated(trained, tmp_path_factory):
     for protocol, steps in (("paper", None), ("strong", 40)):
         records = RobustnessRecords(None, {}, LABELS[1:])
         ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), EPS_255)
-        for place, case in enumerate(CASES):
+        for place, name in enumerate(CASES):
             one = slice(place, place + 1)
-            _, strongest = ensemble.attack(trained, case, place, images[one], labels[one])
-            np.savez(folder / f"{protocol}_{case}.npz", image=strongest.image, label=labels[one])
+            _, strongest = ensemble.attack(trained, Case(name, place, images[one], labels[one]))
+            np.savez(folder / f"{protocol}_{name}.npz", image=strongest.image, label=labels[one])
         contents[protocol] = records.content()
     return contents, folder
 

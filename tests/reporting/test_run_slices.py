@@ -11,7 +11,7 @@ import pytest
 import torch
 from fabricated_records import write_slice
 
-from seat_components.evaluation.ensemble import Attacked
+from seat_components.evaluation.case import Attacked
 from seat_components.evaluation.slices import save_slices
 from seat_components.refusals import RefusalError
 from seat_components.reporting.slices import largest_falls, read_slices
