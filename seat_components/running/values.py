@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from seat_components.bundles.kinds import (
+from seat_components.refusals import refuse
+from seat_components.running.kinds import (
     COMPONENT,
     COUNT,
     FLAG,
@@ -30,7 +31,6 @@ from seat_components.bundles.kinds import (
     or_none,
     whole,
 )
-from seat_components.refusals import refuse
 
 MODES = ("default", "recompute", "checkpoint")
 LONGEST = 200
