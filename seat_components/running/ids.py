@@ -17,13 +17,8 @@ RENAMED = {"eps_255": "attack_eps_255"}
 """Ids of train.json whose part another id plays in a config that is read on top of it."""
 
 MOVED = {
-    "checkpoint#directory": "ckpt_dir",
-    "checkpoint#resume": "resume",
-    "checkpoint#stop_after_minutes": "stop_after_minutes",
-    "checkpoint#settings": "train#trainer#settings",
-    "history#directory": "output_dir",
-    "history#labels": "train#trainer#labels",
-    "weight_saver#directory": "ckpt_dir",
+    "cases#training": "cases",
+    "cases#validation": "cases",
     "prepare": "run",
 }
 """Ids that configs had once, and those that took their place."""
@@ -96,11 +91,8 @@ def _advice(name: str, known: Collection[str], files: Sequence[str]) -> str:
 
 def _moved(name: str) -> str | None:
     """What took the place of an id that configs had once; None of any other."""
-    path = _path(name)
-    for depth in range(len(path), 0, -1):
-        if moved := MOVED.get("#".join(path[:depth])):
-            return f"--{name} is --{'#'.join([moved, *path[depth:]])} now."
-    return None
+    moved = MOVED.get("#".join(_path(name)))
+    return None if moved is None else f"--{name} is --{moved} now."
 
 
 def _argument_faults(names: Collection[str], config: Mapping[str, Any]) -> list[str]:
@@ -118,20 +110,20 @@ def _argument_faults(names: Collection[str], config: Mapping[str, Any]) -> list[
 
 
 def unknown_argument(config: Mapping[str, Any], path: Sequence[str]) -> str | None:
-    """Why the override of ``path``, such as (train, trainer, max_epoch), would fail; None where it may work."""
-    parent: Any = config
-    for depth, name in enumerate(path[:-1]):
-        children = _children(parent)
-        if name not in children:
-            return (
-                f"'{'#'.join(path[:depth])}' has no '{name}'.{_hint(name, children, path[:depth], path[depth + 1 :])}"
-            )
-        parent = children[name]
-    arguments = _arguments(parent)
+    """Why the override of ``path``, such as (train, trainer, max_epoch), would fail; None where it may work.
+
+    MONAI itself ends a run that overrides something inside of what is not there.
+    """
+    component: Any = config
+    for name in path[:-1]:
+        component = _children(component).get(name)
+    arguments = _arguments(component)
     if arguments is None or path[-1] in arguments or path[-1].startswith("_"):
         return None
-    target = str(parent["_target_"]).rpartition(".")[2]
-    return f"{target} takes no argument '{path[-1]}'.{_hint(path[-1], arguments, path[:-1], ())}"
+    target = str(component["_target_"]).rpartition(".")[2]
+    nearest = difflib.get_close_matches(path[-1], sorted(arguments), n=1, cutoff=0.5)
+    hint = f" Did you mean --{'#'.join([*path[:-1], nearest[0]])}?" if nearest else ""
+    return f"{target} takes no argument '{path[-1]}'.{hint}"
 
 
 def _children(parent: Any) -> dict[str, Any]:
@@ -151,8 +143,3 @@ def _arguments(component: Any) -> Collection[str] | None:
         return None
     takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
     return None if takes_any else set(parameters)
-
-
-def _hint(name: str, known: Collection[str], before: Sequence[str], after: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean --{'#'.join([*before, nearest[0], *after])}?" if nearest else ""

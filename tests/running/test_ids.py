@@ -84,10 +84,8 @@ REFUSED = {
     "a letter": (["-e", "1"], "--e is not an id of this bundle"),
     "without value": (["--resumee"], "Did you mean --resume?"),
     "dash": (["--batch-sise", "3"], "Did you mean --batch_size?"),
-    "nested": (["--trian#trainer#max_epochs", "3"], "--trian#trainer#max_epochs is not an id"),
     "extending": (["--+initialise=[]"], "Did you mean --initialize?"),
     "in a group": (["--validate#infrer", "x"], "Did you mean --validate#inferer?"),
-    "in a group, deeper": (["--train#datset#seed=1"], "--train#datset#seed is not an id"),
     "a component's argument": (
         ["--train#trainer#max_epoch", "3"],
         "--train#trainer#max_epoch: RobustTrainer takes no argument 'max_epoch'. "
@@ -98,15 +96,12 @@ REFUSED = {
         ["--train#random_transforms#0#spatial_siz=3"],
         "Did you mean --train#random_transforms#0#spatial_size?",
     ),
-    "past the end of a list": (["--train#random_transforms#99#prob=1"], "'train#random_transforms' has no '99'"),
-    "in no component": (["--train#dataset#dat#cases=1"], "Did you mean --train#dataset#data#cases?"),
     "the beginning of an id": (["--eps", "8"], "Did you mean --eps_255?"),
     "an overlay's id": (["--replays", "5"], "of free.json: add that config"),
-    "an id of before": (["--checkpoint#stop_after_minutes", "5"], "is --stop_after_minutes now"),
-    "below an id of before": (["--checkpoint#settings#mine=1"], "is --train#trainer#settings#mine now"),
-    "a component of before": (["--history#validator", "x"], "train#trainer builds the history"),
+    "an id of before": (["--cases#training", "5"], "--cases#training is --cases now"),
+    "a component of before": (["--history", "x"], "train#trainer builds the history"),
     "a list of before": (["--+prepare=[]"], "--prepare is --run now"),
-    "a handler of before": (["--train#handlers#2#interval", "1"], "are train#trainer's own; see --val_interval"),
+    "a handler of before": (["--train#handlers#0#interval", "1"], "are train#trainer's own; see --val_interval"),
     "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
 }
 
