@@ -1,6 +1,7 @@
 """From a dataset folder to batches: lists of cases, checks, transforms, a replayable dataset and its loader."""
 
 from seat_components.data.cached import CachedDataset
+from seat_components.data.cases import FoldCases
 from seat_components.data.checks import check_cases
 from seat_components.data.cropping import CropAroundCentreOfMassd, CropLongVolumed
 from seat_components.data.datalist import fold_datalist
@@ -23,6 +24,7 @@ __all__ = [
     "DatasetIndex",
     "EpochSampler",
     "Expectation",
+    "FoldCases",
     "PadDarkestd",
     "RandGaussianBrightnessd",
     "ReplayableDataset",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seat_components.bundles.command import bundle_command
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan, Run
 from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
 from seat_components.records.fields import Fields
 from seat_components.records.history import FILE, read_history
 from seat_components.refusals import refuse
+from seat_components.running.command_line import bundle_command
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ def test_each_fold_is_found_by_the_bundle(own_bundle, dataset, fold, tmp_path):
     found = {
         section: [
             Path(case["image"]).name.removesuffix(".nii.gz")
-            for case in flow.parser.get_parsed_content(f"cases#{section}")
+            for case in getattr(flow.parser.get_parsed_content("cases"), section)
         ]
         for section in ("training", "validation")
     }
