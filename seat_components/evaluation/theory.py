@@ -147,7 +147,7 @@ def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tenso
 
 
 def read_theory(file: Path) -> dict[str, Any]:
-    """What ``main`` wrote.
+    """What this command wrote.
 
     Raises:
         RefusalError: if a quantity is missing or no number.
@@ -162,7 +162,7 @@ def read_theory(file: Path) -> dict[str, Any]:
     return fields.values
 
 
-def main() -> None:
+def _main() -> None:
     """Read the bundle in the current folder, and write ``theory.json`` for the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True)
@@ -184,4 +184,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()
