@@ -15,8 +15,8 @@ from monai.apps.utils import HashCheckError
 from monai.bundle import ConfigParser
 
 from seat_components.__main__ import main
-from seat_components.bundles.large_files import large_files
 from seat_components.bundles.render import write_bundle
+from seat_components.bundles.template_files import template
 from seat_components.evaluation.identity import sha256
 from seat_components.networks import ROG, load_pretrained
 from seat_components.refusals import RefusalError
@@ -102,11 +102,12 @@ def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_p
     source = BUNDLES / TASK.bundle / "models" / "model.pt"
     bundle = write_bundle(load_task("Task09_Spleen"), tmp_path)
     entry = {"file": "model.pt", "url": source.as_uri(), "sha256": "0" * 64}
-    assert large_files([{**entry, "url": ""}]) == {}
+    listing = template().get_template("large_files.yml")
+    assert listing.render(results=[{**entry, "url": ""}]) == ""
+    assert not (bundle / "large_files.yml").exists()
 
     def write(entry):
-        for name, text in large_files([entry]).items():
-            (bundle / name).write_text(text)
+        (bundle / "large_files.yml").write_text(listing.render(results=[entry]))
 
     write(entry)
     with pytest.raises(HashCheckError, match="sha256"):
