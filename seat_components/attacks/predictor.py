@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 from seat_components.attacks.modules_behind import modules_behind
+from seat_components.networks.buffers import Buffers
 
 Predictor = Callable[[Tensor], Tensor]
 """Image (B, C, *spatial) → logits (B, K, *spatial): an ``nn.Module`` or any callable."""
@@ -64,34 +64,6 @@ class CountingPredictor(PredictorWrapper):
         self.backwards += len(gradient)
 
 
-class Buffers:
-    """The buffers of a predictor's networks, such as BatchNorm's running statistics, as they are now.
-
-    Args:
-        predictor: a network, or a callable behind which one is found.
-    """
-
-    def __init__(self, predictor: Predictor) -> None:
-        buffers = [buffer for network in modules_behind(predictor) for buffer in network.buffers()]
-        self._saved = [(buffer, buffer.clone()) for buffer in buffers if not buffer.is_meta]
-
-    def changed(self) -> bool:
-        """Whether any of them is another now."""
-        return any(not _alike(buffer, before) for buffer, before in self._saved)
-
-    def put_back(self) -> None:
-        """Make them what they were."""
-        with torch.no_grad():
-            for buffer, before in self._saved:
-                if not _alike(buffer, before):
-                    buffer.copy_(before)
-
-
-def _alike(one: Tensor, other: Tensor) -> bool:
-    same = torch.equal(one, other)
-    return same or (one.is_floating_point() and bool(torch.isclose(one, other, 0, 0, equal_nan=True).all()))
-
-
 @contextmanager
 def evaluating(predictor: Predictor) -> Iterator[None]:
     """Set an ``nn.Module`` (also inside a ``PredictorWrapper``) to evaluation mode, its parameters frozen.
@@ -100,7 +72,7 @@ def evaluating(predictor: Predictor) -> Iterator[None]:
     is put back, and so is each buffer. The mode of a network behind any other callable is its caller's business, its
     buffers are not.
     """
-    buffers = Buffers(predictor)
+    buffers = Buffers(modules_behind(predictor))
     while isinstance(predictor, PredictorWrapper):
         predictor = predictor.predictor
     network = predictor if isinstance(predictor, nn.Module) else nn.Module()

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from seat_components.attacks import ATTACKS, Predictor
-from seat_components.attacks.predictor import Buffers
+from seat_components.attacks.modules_behind import modules_behind
 from seat_components.attacks.reading import Reading
 from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.evaluation.alarms import examined, raise_alarms
@@ -23,6 +23,7 @@ from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack, main_budget
 from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
 from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
+from seat_components.networks.buffers import Buffers
 
 logger = logging.getLogger(__name__)
 CHECKS_COST = "checks"
@@ -109,7 +110,7 @@ class Ensemble:
             ValueError: for more than one sample, or logits of another number of classes than the records have.
         """
         self.scorer.check(case)
-        buffers = Buffers(predictor)
+        buffers = Buffers(modules_behind(predictor))
         answer = self.scorer.first_answer(predictor, case)
         self.records.volumes[case.name] = self.scorer.volumes(case)
         if case.name in self.records.unfinished:
