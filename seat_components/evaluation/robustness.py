@@ -134,11 +134,11 @@ class RobustnessRecords:
             return
         content = self.content(alarms, checked)
         labels = [f"dice_{label}" for label in self.labels]
-        columns = ["case", "attack", "eps_255", "mean_dice", *labels, "linf_over_budget", "of"]
+        columns = ["case", "attack", "eps_255", "mean_dice", *labels, "linf_over_budget", "of", "of_eps_255"]
         rows = (
             [
                 *(row["case"], row["attack"], row["eps_255"], mean_dice(row)),
-                *(*row["dice"].values(), row["linf_over_budget"], row.get("of")),
+                *(*row["dice"].values(), row["linf_over_budget"], row.get("of"), row.get("of_eps_255")),
             ]
             for row in content["cases"]
         )
@@ -153,9 +153,10 @@ def mean_dice(row: Mapping[str, Any]) -> float:
 
 
 def worst_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Per case and ε, the row of lowest mean Dice of all that ran, the clean image included; as attack ``worst``.
+    """Per case and ε, the row of lowest mean Dice of all that ran within ε, the clean image included; as ``worst``.
 
-    The row's ``of`` names the attack that it is.
+    What a smaller budget found lies within a larger one: its row is carried over where it is lower, and marked with the
+    budget that it was found at, ``of_eps_255``. The row's ``of`` names the attack that it is.
     """
     clean = {row["case"]: row for row in rows if row["eps_255"] == 0}
     worst: dict[tuple[str, float], Mapping[str, Any]] = {}
@@ -165,13 +166,19 @@ def worst_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (row["case"], row["eps_255"])
         rivals = [rival for rival in (worst.get(key), clean.get(row["case"]), row) if rival is not None]
         worst[key] = min(rivals, key=mean_dice)
-    return [
-        {
-            **{name: row[name] for name in ("dice", "linf_over_budget")},
-            **{"case": case, "attack": "worst", "eps_255": eps_255, "of": row.get("of", row["attack"])},
-        }
-        for (case, eps_255), row in worst.items()
-    ]
+    for case, eps in sorted(worst):
+        # In ascending order, so that the next smaller budget has all that the smaller ones found.
+        smaller = max((less for other, less in worst if other == case and less < eps), default=None)
+        if smaller is not None and mean_dice(worst[case, smaller]) < mean_dice(worst[case, eps]):
+            worst[case, eps] = worst[case, smaller]
+    return [_as_worst(row, case, eps) for (case, eps), row in worst.items()]
+
+
+def _as_worst(row: Mapping[str, Any], case: str, eps_255: float) -> dict[str, Any]:
+    carried = 0 < row["eps_255"] < eps_255
+    over = row["linf_over_budget"] * (row["eps_255"] / eps_255 if carried else 1)
+    own = {"dice": row["dice"], "linf_over_budget": over, "case": case, "attack": "worst", "eps_255": eps_255}
+    return {**own, "of": row.get("of", row["attack"]), **({"of_eps_255": row["eps_255"]} if carried else {})}
 
 
 def summarise(rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
