@@ -33,6 +33,7 @@ ATTACKS = {
     "random": (GREY, ":", "x"),
     "pgd-ce": (PURPLE, "-", "s"),
     "apgd-ce": (BLUE, "-", "o"),
+    "apgd-dice": (GREEN, ":", "s"),
     "apgd-dlr": (SKY, "--", "D"),
     "apgd-margin": (SKY, "-", "^"),
     "apgd-mask-ce": (GREEN, "-", "v"),

@@ -83,6 +83,7 @@ VALUES: Mapping[str, Rule] = {
     "scope": TEXT,
     "attack_eps_255": (are_budgets, "a list of numbers, such as [2,4,8]"),
     "steps": or_none(POSITIVE, "for the protocol's own"),
+    "draws": whole(1, 1000),
     "max_cases": or_none(POSITIVE, "for all cases"),
 }
 """Ids whose values are checked as they come out of the config."""
