@@ -62,8 +62,8 @@ def _card(options: argparse.Namespace) -> None:
     if options.attacks_only:
         add_protocol(task, options.run, options.file, options.training)
     else:
-        result = collect_result(options.run, options.method, options.file, options.training)
-        write_result(task, {**result, "url": options.url} if options.url else result)
+        result = collect_result(options.run, options.method, options.file, options.training, options.url or "")
+        write_result(task, result)
     print(write_bundle(task, options.out))
 
 

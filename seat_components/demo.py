@@ -11,7 +11,9 @@ from seat_components.bundles.command import bundle_command
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import data_description
 from seat_components.files import is_file, is_there, resolved
-from seat_components.records.fields import Fields
+from seat_components.records.bundle import task_of
+from seat_components.records.model import read_record
+from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
 from seat_components.tasks import load_task
@@ -69,13 +71,13 @@ def run_demo(
 def _check_same_data(dataset: Path, record: Path) -> None:
     if not is_there(record):
         return
-    before, now = Fields.of_file(record).text("data", ""), data_description(dataset)
+    before, now = read_record(RunDescription, record).data, data_description(dataset)
     if before != now:
         refuse(f"{record.parent.parent} holds a run on other data ({before or 'not described'}): take another --out.")
 
 
 def _phantom(bundle: Path, folder: Path) -> Path:
-    task = load_task(Fields.of_file(bundle / "configs" / "train.json", "Render the bundle again.").name("task"))
+    task = load_task(task_of(bundle))
     if not (folder / "dataset.json").is_file():
         write_phantom(task, folder, PHANTOM_CASES)
     return folder

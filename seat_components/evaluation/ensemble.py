@@ -6,7 +6,6 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +16,10 @@ from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.evaluation.alarms import ZERO_GRADIENTS, examined, is_gradient_attack, raise_alarms
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.dice import dice_per_class
-from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, main_budget
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.protocols import AttackSetting, Check, Protocol
+from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.sizes import volumes_ml
+from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Ensemble:
         clean, worst = self._score(predictor, case, "clean", 0.0, case.image), None
         if not self.records.has_check(case.name, ZERO_GRADIENTS):
             value = zero_gradient_share(predictor, case.image, case.label, self.bounds)
-            self.records.checks.append({"check": ZERO_GRADIENTS, "case": case.name, "value": value})
+            self.records.checks.append(CheckedCase(check=ZERO_GRADIENTS, case=case.name, value=value))
         for setting, eps in self.runs(case.place):
             if self.records.has(case.name, setting.attack, eps) or self._skip(case.name, setting.attack, eps):
                 continue
@@ -134,8 +134,8 @@ class Ensemble:
         self._write()
         return clean, worst
 
-    def _rows(self, case: Case, eps_255: float) -> list[dict[str, Any]]:
-        return [row for row in self.records.cases if row["case"] == case.name and row["eps_255"] == eps_255]
+    def _rows(self, case: Case, eps_255: float) -> list[AttackedCase]:
+        return [row for row in self.records.cases if row.case == case.name and row.eps_255 == eps_255]
 
     def _drop_partial_budgets(self, case: Case) -> None:
         """Forget a stopped case's results at budgets that are not asked for now and lack some of the attacks."""
@@ -144,12 +144,10 @@ class Ensemble:
             for setting in self.protocol.attacks
             if not setting.one_budget and (setting.cases is None or case.place < setting.cases)
         ]
-        own = [row for row in self.records.cases if row["case"] == case.name]
-        others = {row["eps_255"] for row in own} - {0, *self.eps_255}
+        own = [row for row in self.records.cases if row.case == case.name]
+        others = {row.eps_255 for row in own} - {0, *self.eps_255}
         partial = {eps for eps in others if not all(self.records.has(case.name, attack, eps) for attack in everywhere)}
-        self.records.cases = [
-            row for row in self.records.cases if row["case"] != case.name or row["eps_255"] not in partial
-        ]
+        self.records.cases = [row for row in self.records.cases if row.case != case.name or row.eps_255 not in partial]
 
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))
@@ -158,11 +156,11 @@ class Ensemble:
         """The worst attack at the largest ε, made again where it was recorded before the evaluation was stopped."""
         largest = self.eps_255[-1]
         settings = {setting.attack: setting for setting in self.protocol.attacks}
-        ran = [row for row in self._rows(case, largest) if row["attack"] in settings and not row.get("skipped")]
+        ran = [row for row in self._rows(case, largest) if row.attack in settings and not row.skipped]
         lowest = min(ran, key=mean_dice, default=None)
-        if lowest is None or (worst is not None and lowest["attack"] == worst.attack):
+        if lowest is None or (worst is not None and lowest.attack == worst.attack):
             return worst
-        return self._attack(predictor, case, settings[lowest["attack"]], largest)
+        return self._attack(predictor, case, settings[lowest.attack], largest)
 
     def _attack(self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float) -> Attacked:
         words = f"{self.seed}/{case.name}/{setting.attack}/{eps_255:g}"
@@ -176,7 +174,7 @@ class Ensemble:
             zero = self.records.at_zero(case, eps_255)
         if zero is not None:
             nothing = [0.0] * len(self.records.labels)
-            self.records.add(case, attack, eps_255, nothing, zero["linf_over_budget"], zero.get("of", zero["attack"]))
+            self.records.add(case, attack, eps_255, nothing, zero.linf_over_budget, zero.ran)
         return zero is not None
 
     def _run(
@@ -224,16 +222,18 @@ class Ensemble:
         main = main_budget(self.eps_255)
         eps = main if check.eps_255 is None else check.eps_255
         settings = {setting.attack: setting for setting in self.protocol.attacks if is_gradient_attack(setting.attack)}
-        attack = min((row for row in self._rows(case, main) if row["attack"] in settings), key=mean_dice)["attack"]
-        row = {"check": check.name, "case": case.name, "value": 0.0, "attack": attack, "eps_255": eps}
+        attack = min((row for row in self._rows(case, main) if row.attack in settings), key=mean_dice).attack
+        value = 0.0
         # What is at Dice 0 within the main budget is so with more steps, and within a larger budget.
         if self.records.at_zero(case.name, 0.0) is None and self.records.at_zero(case.name, main) is None:
             options = settings[attack].options
             setting = AttackSetting(attack, {**options, "steps": check.effort * options["steps"]})
             words = f"{self.seed}/{case.name}/{attack}/{eps:g}/{check.name}"
             adversarial = self._run(predictor, case, setting, eps, words, CHECKS_COST)
-            row["value"] = float(self._dice(predictor, adversarial, case.label)[1].mean())
-        self.records.checks.append(row)
+            value = float(self._dice(predictor, adversarial, case.label)[1].mean())
+        self.records.checks.append(
+            CheckedCase(check=check.name, case=case.name, value=value, attack=attack, eps_255=eps)
+        )
 
 
 def zero_gradient_share(

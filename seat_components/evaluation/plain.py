@@ -16,6 +16,7 @@ from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import versions
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.robustness import AttackedEvaluation
 
 
 def robustness_of(
@@ -50,13 +51,20 @@ def robustness_of(
             the logits have another number of classes than ``labels`` names.
     """
     chosen = protocol_of(protocol, steps, len(labels))
-    header = {"protocol": protocol, "settings": chosen.settings(), "seed": seed, "versions": versions()}
-    records = RobustnessRecords(None, {**header, "rule": ABSENT_CLASS_RULE, "bounds": bounds}, labels[1:])
+    header = AttackedEvaluation(
+        protocol=protocol,
+        settings=chosen.settings(),
+        seed=seed,
+        versions=versions(),
+        rule=ABSENT_CLASS_RULE,
+        bounds=bounds,
+    )
+    records = RobustnessRecords(None, header, labels[1:])
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds)
     with evaluating(predictor):
         for place, (name, image, label) in enumerate(cases):
-            if any(row["case"] == name for row in records.cases):
+            if any(row.case == name for row in records.cases):
                 raise ValueError(f"There are two cases of the name {name!r}, but each has its own")
-            records.header["device"] = str(image.device)
+            records.say(device=str(image.device))
             ensemble.attack(predictor, Case(name, place, image, label, voxel_mm3))
     return records.content(raise_alarms(records), examined(records))

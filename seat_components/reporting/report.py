@@ -73,7 +73,9 @@ def attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
 
 def summary(run: RunRecords) -> str:
     """One line on a run: task, method, data, weights, number of cases."""
-    evaluated = run.robustness.case_names if run.robustness else list(run.metrics.cases) if run.metrics else None
+    evaluated = (
+        run.robustness.case_names if run.robustness else list(run.metrics.dice_of_cases) if run.metrics else None
+    )
     parts = [
         run.task,
         f"method {run.description.method}" if run.description.method else "",
@@ -88,7 +90,7 @@ def alarms(runs: Sequence[RunRecords]) -> Notice:
     """The sanity alarms of every evaluation, and those that the records themselves give cause for."""
     lines = []
     for run in runs:
-        found = list(run.robustness.alarms) if run.robustness else []
+        found = [str(alarm) for alarm in run.robustness.alarms] if run.robustness else []
         if run.robustness and run.robustness.largest_linf > 1 + BUDGET_TOLERANCE:
             found.append(f"the budget was exceeded: |adv − x| reached {run.robustness.largest_linf:.6f} times ε_b")
         if len(run.weights) > 1:
@@ -123,9 +125,7 @@ def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
     final = [
         f"{name} {longer[:i].count(name) + 1}" if longer.count(name) > 1 else name for i, name in enumerate(longer)
     ]
-    return [
-        replace(run, description=replace(run.description, name=name)) for run, name in zip(runs, final, strict=True)
-    ]
+    return [replace(run, name=name) for run, name in zip(runs, final, strict=True)]
 
 
 def _each(*groups: Sequence[Block | None]) -> list[Block]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from seat_components.records.robustness import CLEAN
+from seat_components.records.attacked import CLEAN
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.slices import AttackedSlice, Picture
 from seat_components.reporting.style import BLACK, LABELS, in_picture

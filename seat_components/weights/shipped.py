@@ -92,7 +92,7 @@ def _registered(models: Path) -> Iterator[tuple[Path, str]]:
 
 def _names() -> dict[str, str]:
     """SHA-256 → the file's name, of all registered weights."""
-    return {result["sha256"]: result["file"] for task in all_tasks() for result in results_of(task)}
+    return {result.sha256: result.file for task in all_tasks() for result in results_of(task)}
 
 
 def _copy_of(file: Path, digest: str) -> Path:

@@ -19,6 +19,8 @@ from seat_components.bundles.large_files import large_files
 from seat_components.bundles.render import write_bundle
 from seat_components.evaluation.identity import sha256
 from seat_components.networks import ROG, load_pretrained
+from seat_components.records.metrics import Means
+from seat_components.records.registered import RegisteredWeights
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task
 from seat_components.weights import bundle_zip, init_weights, zip_bundles
@@ -101,8 +103,11 @@ def test_monai_downloads_and_loads_a_zip_offline(zips, tmp_path, name, monkeypat
 def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_path):
     source = BUNDLES / TASK.bundle / "models" / "model.pt"
     bundle = write_bundle(load_task("Task09_Spleen"), tmp_path)
-    entry = {"file": "model.pt", "url": source.as_uri(), "sha256": "0" * 64}
-    assert large_files([{**entry, "url": ""}]) == {}
+    entry = RegisteredWeights(
+        **{"file": "model.pt", "method": "SEAT", "sha256": "0" * 64, "training": "", "url": source.as_uri()},
+        **{"cases": 1, "clean": Means(mean_dice=1, dice={}), "attacked_cases": 1, "protocol": "quick", "attacked": ()},
+    )
+    assert large_files([entry.model_copy(update={"url": ""})]) == {}
 
     def write(entry):
         for name, text in large_files([entry]).items():
@@ -112,7 +117,7 @@ def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_p
     with pytest.raises(HashCheckError, match="sha256"):
         monai.bundle.download_large_files(bundle_path=str(bundle))
     (bundle / "models" / "model.pt").unlink(missing_ok=True)
-    write({**entry, "sha256": sha256(source)})
+    write(entry.model_copy(update={"sha256": sha256(source)}))
     parsed = ConfigParser.load_config_file(str(bundle / "large_files.yml"))
     assert parsed["large_files"][0]["hash_type"] == "sha256"
     monai.bundle.download_large_files(bundle_path=str(bundle))
