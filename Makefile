@@ -15,7 +15,7 @@ STUDIES ?=
 LABEL_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test fuzz kills lint bench data bundles bundle-zips label label-env clean
+.PHONY: help env run test fuzz kills lint bench data bundles rooms bundle-zips label label-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -43,10 +43,11 @@ fuzz: $(READY)  ## many more inputs for every law about files, records, values a
 kills: $(READY)  ## kill runs at random moments, resume them, compare with undisturbed ones (an hour on two cores)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/kills.py
 
-lint: $(READY)  ## check style and types
+lint: $(READY)  ## check style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 bench: $(READY)  ## measure the network against its stock form; writes docs/benchmarks.md
 	$(BIN)/python -m tools.benchmark --out docs/benchmarks.md
@@ -57,6 +58,9 @@ data: $(READY)  ## download an MSD task with MONAI (TASK=Task04_Hippocampus) to 
 
 bundles: $(READY)  ## render the bundles from the template and the task table
 	$(BIN)/python -m seat_components bundles
+
+rooms: $(READY)  ## draw the rooms of the package from the imports, for docs/architecture.md
+	$(BIN)/python -m tools.rooms --out docs/images/rooms.svg
 
 bundle-zips: $(READY)  ## one zip per bundle in dist/, the same bytes every time
 	$(BIN)/python -m seat_components zips --out dist

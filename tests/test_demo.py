@@ -5,9 +5,9 @@ import json
 import pytest
 from bundle_runs import UNET
 
-from seat_components.bundles import write_run_record
 from seat_components.demo import run_demo
 from seat_components.refusals import RefusalError
+from seat_components.running import write_run_record
 
 
 def tree(folder):

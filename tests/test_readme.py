@@ -44,7 +44,7 @@ def test_integration_runs_lint_tests_and_the_main_job_on_phantoms_and_on_real_ca
     made = [line.strip() for line in script.read_text().splitlines() if re.match(r" *make (lint|test|run)\b", line)]
     assert made == ["make lint", "make test", "make run", "make run DATA=runs/data/six_cases"]
     assert "-m pytest" in recipe("test")
-    assert all(tool in recipe("lint") for tool in ("ruff check", "ruff format --check", "mypy"))
+    assert all(tool in recipe("lint") for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"))
 
 
 def test_extras_that_are_named_exist():

@@ -8,8 +8,8 @@ import pytest
 from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
-from seat_components.bundles.last_words import shorten_config_errors
 from seat_components.refusals import RefusalError, refuse
+from seat_components.running.last_words import shorten_config_errors
 
 PATIENCE = 60
 

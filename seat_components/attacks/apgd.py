@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,8 +14,12 @@ from torch import Tensor
 from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
+from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.victim import Victim, under_attack
 from seat_components.budget import per_sample
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SEA_RADII = ((2.0, 0.3), (1.5, 0.3), (1.0, 0.4))
 """The radius schedule 2ε → 1.5ε → ε of SEA: (radius / ε_b, share of the steps)."""
@@ -37,6 +42,7 @@ def apgd(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     radii: Sequence[tuple[float, float]] = ((1.0, 1.0),),
+    **reading: Unpack[ReadingOptions],
 ) -> Tensor:
     """Attack ``image`` by gradient ascent whose step size adapts itself, per sample; the best iterate is kept.
 
@@ -56,7 +62,7 @@ def apgd(
     """
     objective = loss_function(loss)
     stages = split_steps(steps, radii)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
         best = BestPerSample(victim.image)
         for _ in range(restarts):
             reached: BestPerSample | None = None

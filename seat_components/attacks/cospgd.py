@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from seat_components.attacks.losses import Loss, loss_function, sample_mean, voxel_cross_entropy
 from seat_components.attacks.predictor import Predictor
+from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.sign_ascent import sign_ascent
 from seat_components.attacks.victim import under_attack
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def cospgd(
@@ -23,6 +29,7 @@ def cospgd(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     step_ratio: float = 0.25,
+    **reading: Unpack[ReadingOptions],
 ) -> Tensor:
     """Attack ``image`` by PGD on the cross-entropy weighted by how well a voxel's probabilities fit its label.
 
@@ -35,7 +42,7 @@ def cospgd(
     Source: Agnihotri, Jung & Keuper, ICML 2024, Algorithm 1 (untargeted).
     """
     kept_by = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
         return sign_ascent(
             victim,
             lambda _: aligned_cross_entropy,

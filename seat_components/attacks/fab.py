@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,12 @@ from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function, margin
 from seat_components.attacks.plane import step_to_plane
 from seat_components.attacks.predictor import Predictor
+from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.victim import Victim, under_attack
 from seat_components.budget import per_sample
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 ALPHA_MAX = 0.1
 """Largest weight of the way from the clean image, against the way from the iterate."""
@@ -33,6 +39,7 @@ def fab(
     loss: str | Loss = "ce",
     restarts: int = 1,
     generator: torch.Generator | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Tensor:
     """Look for the smallest perturbation that crosses a sample's decision, and bring it inside the budget.
 
@@ -45,8 +52,8 @@ def fab(
     image that crosses at the smallest distance, itself if it crosses already. Where nothing inside the budget
     crosses, it gets the iterate of the highest m.
 
-    The arguments are those of ``pgd``; as the decision is the margin's, ``loss`` has no meaning here. A step costs two
-    forward passes and one backward pass.
+    The arguments are those of ``pgd``; as the decision is the margin's, ``loss`` has no meaning here. A step costs a
+    pass each way, and a forward pass more where it has crossed; the search costs three, where anything has.
 
     Returns:
         The adversarial image (B, C, *spatial), a plain tensor inside the budget.
@@ -58,23 +65,35 @@ def fab(
     Algorithm 1.
     """
     loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
         nearest, furthest = BestPerSample(victim.image), BestPerSample(victim.image)
         for restart in range(restarts):
             point = victim.image
             if restart:
                 point = torch.lerp(point, victim.random_start(generator), 0.5)
-            for _ in range(steps):
-                value, gradient = victim.value_and_gradient(point, margin)
-                offer(nearest, victim, point, value)
-                point = approach(victim, point, value, gradient)
-                value = victim.value(point, margin)
+            value, gradient = victim.value_before_gradient(point, margin)
+            offer(nearest, victim, point, value)
+            for step in range(1, steps + 1):
+                point = approach(victim, point, value, gradient())
+                if step == steps:
+                    value = victim.value(point, margin)
+                else:
+                    value, gradient = victim.value_before_gradient(point, margin)
                 furthest.update(value, point)
-                crossed = per_sample(offer(nearest, victim, point, value), point)
-                point = torch.where(crossed, torch.lerp(victim.image, point, BACKWARD), point)
-        search_back(nearest, victim)
+                crossed = offer(nearest, victim, point, value)
+                if step < steps and anywhere(crossed):
+                    point = torch.where(per_sample(crossed, point), torch.lerp(victim.image, point, BACKWARD), point)
+                    value, gradient = victim.value_before_gradient(point, margin)
+                    offer(nearest, victim, point, value)
+        if anywhere(nearest.loss.isfinite()):
+            search_back(nearest, victim)
         found = per_sample(nearest.loss.isfinite(), victim.image)
         return victim.project(torch.where(found, nearest.image, furthest.image))
+
+
+def anywhere(samples: Tensor) -> bool:
+    """Whether any sample, (B,), is True: the one value that is waited for, as it saves passes."""
+    return bool(samples.any())
 
 
 def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
+from seat_components.attacks.reading import Reading
+
 
 def plain(tensor: Tensor) -> Tensor:
     """``tensor`` without metadata and gradient history, usable in a graph (also if made in inference mode)."""
@@ -34,27 +36,33 @@ def check_image(image: Tensor, bounds: tuple[float, float] | None) -> None:
         )
 
 
-def check_label(label: Tensor, image: Tensor) -> int:
-    """Check a label (B, 1, *spatial) against its image (B, C, *spatial); returns its highest class number.
+def check_label(label: Tensor, image: Tensor, reading: Reading) -> int:
+    """Check a label (B, 1 or K, *spatial) against its image (B, C, *spatial); returns its highest class number.
 
     Raises:
-        ValueError: if its shape does not fit, its type is not an integer one, or a value is negative.
+        ValueError: if its shape does not fit, its type is not an integer one, or a value is none of a class.
     """
-    wanted = (image.shape[0], 1, *image.shape[2:])
-    if tuple(label.shape) != wanted:
-        raise ValueError(
-            f"label has shape {tuple(label.shape)}, but for image {tuple(image.shape)} it must be {wanted}"
-        )
+    overlapping = reading.outputs == "sigmoid"
+    structures = label.shape[1] if overlapping and label.ndim > 1 else 1
+    wanted = (image.shape[0], structures, *image.shape[2:])
+    if tuple(label.shape) != wanted or not label.numel():
+        rule = f"({len(image)}, K, …), with a channel per structure" if overlapping else str(wanted)
+        raise ValueError(f"label has shape {tuple(label.shape)}, but for image {tuple(image.shape)} it must be {rule}")
     if label.is_floating_point() or label.is_complex():
         raise ValueError(f"label is {label.dtype}, but it holds class numbers: pass label.long()")
-    lowest, highest = (int(extreme) for extreme in torch.aminmax(label))
+    counts = reading.counts(label)
+    lowest, highest = (int(extreme) for extreme in torch.aminmax(label if counts is None else label.where(counts, 0)))
     if lowest < 0:
-        raise ValueError(f"label holds {lowest}, but class numbers start at 0")
+        raise ValueError(
+            f"label holds {lowest}, but class numbers start at 0: name a value that does not count as ignore_index"
+        )
+    if overlapping and highest > 1:
+        raise ValueError(f"label holds {highest}, but for outputs='sigmoid' each channel holds 0 and 1")
     return highest
 
 
-def check_logits(logits: object, image: Tensor, highest_label: int) -> None:
-    """Check a predictor's answer (B, K, *spatial) for ``image`` (B, C, *spatial).
+def check_logits(logits: object, label: Tensor, highest_label: int, reading: Reading) -> None:
+    """Check a predictor's answer (B, K, *spatial) against ``label`` (B, 1 or K, *spatial).
 
     Raises:
         ValueError: if it is not one tensor, its shape does not fit, there are fewer than two classes, or the label
@@ -63,21 +71,33 @@ def check_logits(logits: object, image: Tensor, highest_label: int) -> None:
     if not isinstance(logits, Tensor):
         raise ValueError(f"predictor returned {type(logits).__name__}, but it must return one tensor of logits")
     shape = tuple(logits.shape)
-    if len(shape) != image.ndim or shape[0] != len(image) or shape[2:] != tuple(image.shape[2:]) or shape[1] < 2:
+    fits = len(shape) == label.ndim and shape[0] == len(label) and shape[2:] == tuple(label.shape[2:])
+    if reading.outputs == "sigmoid":
+        if not fits or shape[1] != label.shape[1]:
+            raise ValueError(
+                f"predictor returned logits of shape {shape} for a label of {tuple(label.shape)}, "
+                "but for outputs='sigmoid' the two are alike: (B, K, *spatial)"
+            )
+        return
+    if not fits or shape[1] < 2:
         raise ValueError(
-            f"predictor returned logits of shape {shape} for image {tuple(image.shape)}, "
-            "but they must be (B, K, *spatial) with the image's B and spatial size, and K ≥ 2"
+            f"predictor returned logits of shape {shape} for a label of {tuple(label.shape)}, "
+            "but they must be (B, K, *spatial) with the image's B and spatial size, and K ≥ 2; "
+            "for a single structure, or structures that overlap, give outputs='sigmoid'"
         )
     if highest_label >= shape[1]:
-        raise ValueError(f"label holds class {highest_label}, but the logits have the classes 0 … {shape[1] - 1} only")
+        raise ValueError(
+            f"label holds class {highest_label}, but the logits have the classes 0 … {shape[1] - 1} only: "
+            "name a value that does not count as ignore_index"
+        )
 
 
-def check_counts(steps: int, restarts: int) -> None:
-    """Check the numbers of steps and restarts.
+def check_counts(**counts: int) -> None:
+    """Check numbers of steps, restarts or draws.
 
     Raises:
         ValueError: if one of them is below 1.
     """
-    for name, count in (("steps", steps), ("restarts", restarts)):
+    for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name} is {count}, but it must be at least 1")

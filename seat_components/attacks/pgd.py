@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
+from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.sign_ascent import sign_ascent
 from seat_components.attacks.victim import under_attack
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def pgd(
@@ -24,6 +30,7 @@ def pgd(
     generator: torch.Generator | None = None,
     step_ratio: float = 0.25,
     momentum: float = 0.0,
+    **reading: Unpack[ReadingOptions],
 ) -> Tensor:
     """Attack ``image`` by sign-gradient ascent on ``loss`` from random starts; the best iterate per sample is kept.
 
@@ -39,6 +46,9 @@ def pgd(
         generator: source of random numbers; torch's default where None.
         step_ratio: α / ε_b.
         momentum: decay μ of the accumulated gradient (MI-FGSM); 0 for plain PGD.
+        reading: ``outputs="softmax"`` or ``"sigmoid"`` (label (B, K, *spatial) of 0 and 1), ``ignore_index`` (label
+            value of voxels that do not count) and ``draws`` (losses and gradients are means over so many answers of a
+            network that answers differently each time).
 
     Returns:
         The adversarial image (B, C, *spatial), a plain tensor inside the budget.
@@ -49,7 +59,7 @@ def pgd(
     Source: Madry et al., ICLR 2018, Section 2.1; momentum: Dong et al., CVPR 2018.
     """
     objective = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
         return sign_ascent(
             victim,
             lambda _: objective,

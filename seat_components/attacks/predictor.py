@@ -11,6 +11,11 @@ Predictor = Callable[[Tensor], Tensor]
 """Image (B, C, *spatial) → logits (B, K, *spatial): an ``nn.Module`` or any callable."""
 
 
+def ask(predictor: Predictor, image: Tensor) -> Tensor:
+    """The predictor's answer for ``image``, of which it gets a copy: some networks change their input in place."""
+    return predictor(image.clone())
+
+
 class CountingPredictor:
     """A predictor that counts what an attack costs, in passes of one sample.
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
+from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.victim import Victim, under_attack, uniform
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 """Queries, of 10 000, after which the share of the image inside a window is halved."""
@@ -26,6 +32,7 @@ def square(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     window: float = 0.8,
+    **reading: Unpack[ReadingOptions],
 ) -> Tensor:
     """Attack ``image`` without gradients: windows are set to x ± ε_b, and a sample keeps what raises its loss.
 
@@ -46,7 +53,7 @@ def square(
     if not 0 < window <= 1:
         raise ValueError(f"window is {window}, but it is a share of the image's voxels: above 0, up to 1")
     objective = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
         best = BestPerSample(victim.image)
         for _ in range(restarts):
             search = BestPerSample(victim.image)

@@ -19,6 +19,7 @@ ATTACKS: Mapping[str, Callable[..., Tensor]] = {
     "random": random_noise,
     "pgd-ce": partial(pgd, loss="ce"),
     "apgd-ce": partial(apgd, loss="ce"),
+    "apgd-dice": partial(apgd, loss="dice"),
     "apgd-dlr": partial(apgd, loss="dlr"),
     "apgd-margin": partial(apgd, loss="margin"),
     "apgd-mask-ce": partial(apgd, loss="mask-ce"),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from seat_components.attacks.inputs import check_counts, check_image, check_label, check_logits, plain
 from seat_components.attacks.losses import Loss
-from seat_components.attacks.predictor import Predictor, evaluating
+from seat_components.attacks.predictor import Predictor, ask, evaluating
+from seat_components.attacks.reading import Reading, ReadingOptions
 from seat_components.budget import IntensityBudget
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,11 @@ class Victim:
     Attributes:
         predictor: image → logits.
         image: (B, C, *spatial), plain.
-        label: (B, 1, *spatial), int64, plain.
+        label: (B, 1, *spatial), int64, plain; (B, K, *spatial) where the outputs are sigmoids.
         budget: what may be done to ``image``.
         highest_label: the highest class number in ``label``.
+        reading: how the logits are read.
+        draws: a network that answers differently each time is asked so often; losses and gradients are means.
     """
 
     predictor: Predictor
@@ -32,18 +39,20 @@ class Victim:
     label: Tensor
     budget: IntensityBudget
     highest_label: int
+    reading: Reading
+    draws: int
 
     def logits(self, image: Tensor) -> Tensor:
         """The predictor's logits (B, K, *spatial), at least in single precision."""
-        logits = self.predictor(image)
-        check_logits(logits, image, self.highest_label)
+        logits = ask(self.predictor, image)
+        check_logits(logits, self.label, self.highest_label, self.reading)
         logits = logits.as_subclass(Tensor)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def value(self, image: Tensor, loss: Loss) -> Tensor:
-        """The loss (B,) at ``image``: one forward pass, no graph."""
+        """The loss (B,) at ``image``: one forward pass per draw, no graph."""
         with torch.no_grad():
-            return self._loss(self.logits(image), loss)
+            return _mean([self._loss(self.logits(image), loss) for _ in range(self.draws)])
 
     def value_and_gradient(self, image: Tensor, loss: Loss, kept_by: Loss | None = None) -> tuple[Tensor, Tensor]:
         """The value (B,) at ``image``, and V·∂loss/∂image (B, C, *spatial), V the number of voxels: one pass each way.
@@ -59,24 +68,49 @@ class Victim:
         Raises:
             ValueError: if no gradient reaches the image.
         """
+        asked = [self._value_and_gradient(image, loss, kept_by) for _ in range(self.draws)]
+        values, gradients = zip(*asked, strict=True)
+        return _mean(values), _mean(gradients)
+
+    def _value_and_gradient(self, image: Tensor, loss: Loss, kept_by: Loss | None) -> tuple[Tensor, Tensor]:
         point = image.detach().requires_grad_()
-        voxels = self.label[0].numel()
         with torch.enable_grad():
             logits = self.logits(point)
             losses = self._loss(logits, loss)
-            gradient = None
-            if losses.requires_grad:
-                (gradient,) = torch.autograd.grad(losses.sum() * voxels, point, allow_unused=True)
+            gradient = self.gradient(losses, point)
+        value = losses if kept_by is None else self._loss(logits.detach(), kept_by)
+        return value.detach(), gradient
+
+    def value_before_gradient(self, image: Tensor, loss: Loss) -> tuple[Tensor, Callable[[], Tensor]]:
+        """As ``value_and_gradient``, but the pass back is made when the gradient is asked for, if it is."""
+        point = image.detach().requires_grad_()
+        with torch.enable_grad():
+            losses = _mean([self._loss(self.logits(point), loss) for _ in range(self.draws)])
+        return losses.detach(), lambda: self.gradient(losses, point)
+
+    def gradient(self, losses: Tensor, point: Tensor) -> Tensor:
+        """V·∂losses/∂point (B, C, *spatial), from the graph of ``losses`` (B,).
+
+        Raises:
+            ValueError: if no gradient reaches the image.
+        """
+        gradient = None
+        if losses.requires_grad:
+            (gradient,) = torch.autograd.grad(losses.sum() * self.voxels, point, allow_unused=True)
         if gradient is None:
             raise ValueError(
                 "the loss carries no gradient to the image: attack a differentiable predictor (no argmax, no "
-                "torch.no_grad inside), or use the attack 'square', which needs none"
+                "torch.no_grad inside), or use the attack 'square' (protocol 'black-box'), which needs none"
             )
-        value = losses if kept_by is None else self._loss(logits.detach(), kept_by)
-        return value.detach(), gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        return gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+
+    @property
+    def voxels(self) -> int:
+        """The number V of voxels of a label."""
+        return self.label[0].numel()
 
     def _loss(self, logits: Tensor, loss: Loss) -> Tensor:
-        losses = loss(logits, self.label)
+        losses = self.reading.losses(loss, logits, self.label)
         if losses.shape != (len(self.image),):
             raise ValueError(f"loss returned shape {tuple(losses.shape)}, but it must be one value per sample: (B,)")
         return losses
@@ -110,6 +144,7 @@ def under_attack(
     bounds: tuple[float, float] | None,
     steps: int = 1,
     restarts: int = 1,
+    **reading: Unpack[ReadingOptions],
 ) -> Iterator[Victim]:
     """Check what an attack was given and open it: the predictor is in evaluation mode inside, and as before after.
 
@@ -117,12 +152,19 @@ def under_attack(
     is touched.
 
     Raises:
-        ValueError: if image, label, ``eps``, ``bounds``, ``steps`` or ``restarts`` break a rule.
+        ValueError: if image, label, ``eps``, ``bounds``, ``steps``, ``restarts`` or what the network's
+            answer is read by break a rule.
     """
+    draws = reading.get("draws", 1)
+    read_as = Reading(reading.get("outputs", "softmax"), reading.get("ignore_index"))
     with torch.inference_mode(False), evaluating(predictor):
         image, label = plain(image), plain(label)
-        check_counts(steps, restarts)
+        check_counts(steps=steps, restarts=restarts, draws=draws)
         check_image(image, bounds)
-        highest_label = check_label(label, image)
+        highest_label = check_label(label, image, read_as)
         budget = IntensityBudget.of(image, eps, bounds)
-        yield Victim(predictor, image, label.long(), budget, highest_label)
+        yield Victim(predictor, image, label.long(), budget, highest_label, read_as, draws)
+
+
+def _mean(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(tuple(parts)).mean(dim=0)

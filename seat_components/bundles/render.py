@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.bundles.caching import CACHE_BYTES, case_bytes, default_cache_rate
-from seat_components.bundles.large_files import large_files
 from seat_components.bundles.results import eval_metrics, results_of
 from seat_components.bundles.template_files import fill, template
 from seat_components.bundles.transforms import (
@@ -81,7 +80,7 @@ def _card_values(task: Task) -> dict[str, Any]:
 def render(task: Task | str) -> dict[str, str]:
     """The files of a task's bundle: relative path → text."""
     task = load_task(task) if isinstance(task, str) else task
-    return {**fill(template(), values_of(task)), **large_files(results_of(task)), WEIGHTS_FOLDER: ""}
+    return {**fill(template(), values_of(task)), WEIGHTS_FOLDER: ""}
 
 
 def write_bundle(task: Task | str, out: str | Path) -> Path:

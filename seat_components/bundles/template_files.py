@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Undefined, select_autoescape
@@ -60,17 +60,18 @@ def template(loader: BaseLoader | None = None) -> Environment:
 
 
 def fill(files: Environment, values: Mapping[str, Any]) -> dict[str, str]:
-    """All files of a template but its words, with ``values`` in them: relative path → text.
+    """All files of a template with ``values`` in them, but its words and what comes out empty: relative path → text.
 
     Raises:
         jinja2.UndefinedError: for a name that has no value.
     """
-    names: Iterable[str] = files.list_templates()
+    names = set(files.list_templates())
     words = files.get_template(WORDS).make_module(dict(values)) if WORDS in names else None
-    return {name: files.get_template(name).render(values, words=words) for name in names if name != WORDS}
+    filled = {name: files.get_template(name).render(values, words=words) for name in sorted(names - {WORDS})}
+    return {name: text for name, text in filled.items() if text}
 
 
-def _json(value: Any, indent: int) -> str:
+def _json(value: Any, indent: int = 0) -> str:
     """JSON on one line, but for a list of objects: there, a line each."""
     if isinstance(value, Undefined):
         return str(value)  # which is its error

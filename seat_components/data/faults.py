@@ -9,9 +9,8 @@ import numpy as np
 
 from seat_components.data.compressed import DAMAGE, why_damaged
 from seat_components.data.expectation import Percentiles
-from seat_components.data.geometry import corner_shift, edge_lengths, numbers
+from seat_components.data.geometry import Survival, corner_shift, edge_lengths, numbers
 from seat_components.data.slabs import WHOLE_TOLERANCE, Array, ScanError, Volume, as_bytes
-from seat_components.data.survival import Survival
 
 GRID_TOLERANCE = 0.1  # of a voxel: more than headers lose by rounding, less than any Dice would notice
 LARGEST = 1e37  # beyond it, differences and splines leave float32, in which networks compute

@@ -27,8 +27,7 @@ from seat_components.data.dicom import open_dicom
 from seat_components.data.dicom_series import Choice, is_dicom
 from seat_components.data.geometry import corner_shift
 from seat_components.data.itk_files import META_IMAGE, NRRD, open_itk
-from seat_components.data.nifti import FORMS_APART, open_nifti
-from seat_components.data.nifti_file import NIFTI
+from seat_components.data.nifti import FORMS_APART, NIFTI, open_nifti
 from seat_components.data.slabs import Array, ScanError, Volume
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from seat_components.data.dicom_series import Choice, choose_series, dicom_files, series_of
 from seat_components.data.index import is_litter
 from seat_components.data.itk_files import raw_of
-from seat_components.data.nifti_file import PAIR, companion
+from seat_components.data.nifti import PAIR, companion
 from seat_components.data.reading import FORMATS
 from seat_components.data.slabs import ScanError
 from seat_components.refusals import refuse

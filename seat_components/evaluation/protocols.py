@@ -120,6 +120,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "strong": Protocol(
         (
             AttackSetting("random"),
+            AttackSetting("apgd-dice", {"steps": 100}),
             AttackSetting("apgd-mask-ce-balanced", {"steps": 100}),
             AttackSetting("apgd-ce", {"steps": 100}),
             # SEA's shrinking radii where they gained (Task04, 100 steps: Dice 0.43 → 0.30); with the other losses they

@@ -145,7 +145,7 @@ def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tenso
     )
 
 
-def main() -> None:
+def _main() -> None:
     """Read the bundle in the current folder, and write ``theory.json`` for the checkpoint."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", type=Path, required=True)
@@ -167,4 +167,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seat_components.bundles.command import bundle_command
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan
 from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
@@ -17,6 +16,7 @@ from seat_components.records.history import FILE, read_history
 from seat_components.records.model import Name, Record, Rows, read_record
 from seat_components.records.numbers import Measured
 from seat_components.refusals import refuse
+from seat_components.running.command_line import bundle_command
 
 
 class Done(Record):

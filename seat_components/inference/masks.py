@@ -13,7 +13,7 @@ import torch
 from monai.data import FolderLayoutBase, NibabelWriter
 from monai.transforms import Invertd
 
-from seat_components.data.nifti_file import NIFTI
+from seat_components.data.nifti import NIFTI
 from seat_components.data.scans import scan_name
 from seat_components.files import write_atomically
 from seat_components.refusals import refuse

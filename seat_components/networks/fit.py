@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from seat_components.refusals import reason, refuse
 
 
-def check_network(network: nn.Module, channels: int, classes: int, size: Sequence[int], training: bool = False) -> None:
+def check_network(
+    network: nn.Module, channels: int, classes: int, window: Sequence[int], patch: Sequence[int] | None = None
+) -> None:
     """Refuse a network that does not turn an image (B, C, *size) into logits (B, K, *size).
 
     The pass is made on the meta device, where tensors have shapes but no content; where a network cannot do that, on
@@ -23,12 +25,18 @@ def check_network(network: nn.Module, channels: int, classes: int, size: Sequenc
         network: the network.
         channels: C, of the task's images.
         classes: K, the background among them.
-        size: voxels of a patch, or of a window.
-        training: whether it will be trained, in which mode some networks return other things.
+        window: voxels of what it predicts at a time.
+        patch: voxels of what it is trained on, in which mode some networks return other things; None if it is not.
 
     Raises:
         RefusalError: saying what came and what is needed.
     """
+    if patch is not None:
+        _check(network, channels, classes, patch, training=True)
+    _check(network, channels, classes, window, training=False)
+
+
+def _check(network: nn.Module, channels: int, classes: int, size: Sequence[int], training: bool) -> None:
     name, mode = type(network).__name__, "training" if training else "evaluation"
     # Two samples, as batch norm refuses a single value in training.
     shape = (2, channels, *size)

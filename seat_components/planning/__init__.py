@@ -1,16 +1,16 @@
 """Planning: a dataset's fingerprint, the plan that follows from it, and a bundle for it."""
 
-from seat_components.planning.dataset import Description, read_description
+from seat_components.planning.commands import new_bundle
+from seat_components.planning.dataset import DatasetDescription, read_description
 from seat_components.planning.fingerprint import Fingerprint, measure_dataset
-from seat_components.planning.new_bundle import new_bundle
 from seat_components.planning.patches import Patches, plan_patches, published_patches
-from seat_components.planning.plan import Plan, make_plan
+from seat_components.planning.plan import BundlePlan, make_plan
 
 __all__ = [
-    "Description",
+    "BundlePlan",
+    "DatasetDescription",
     "Fingerprint",
     "Patches",
-    "Plan",
     "make_plan",
     "measure_dataset",
     "new_bundle",

@@ -19,7 +19,7 @@ MOST_LABELS = 256
 
 
 @dataclass(frozen=True)
-class Description:
+class DatasetDescription:
     """A dataset in MSD layout.
 
     Attributes:
@@ -45,7 +45,7 @@ class Description:
         return all_ct(self.modalities)
 
 
-def read_description(dataset_dir: str | Path) -> Description:
+def read_description(dataset_dir: str | Path) -> DatasetDescription:
     """Read and check ``dataset_dir``/dataset.json; no image is opened.
 
     Raises:
@@ -67,7 +67,7 @@ def read_description(dataset_dir: str | Path) -> Description:
     labels = _numbered(content, "labels", index.file)
     if not 2 <= len(labels) <= MOST_LABELS:
         _refuse_names(index.file, "labels", f"names {len(labels)} classes, but 2 to {MOST_LABELS} can be trained")
-    return Description(
+    return DatasetDescription(
         folder=index.file.parent,
         title=_text(content.get("name")) or index.file.parent.name,
         modalities=_numbered(content, "modality", index.file),

@@ -12,10 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from seat_components.data import check_cases
-from seat_components.planning.dataset import Description
+from seat_components.planning.dataset import DatasetDescription
 from seat_components.planning.intensities import Intensities
-from seat_components.planning.measure import CaseMeasure, Triple, measure_case
-from seat_components.planning.objects import ObjectSize
+from seat_components.planning.measure import CaseMeasure, ObjectSize, Triple, measure_case
 from seat_components.refusals import refuse
 
 MOST_WORKERS = 4  # by default; each holds one label and reads one image
@@ -47,7 +46,7 @@ class Fingerprint:
     std: tuple[float, ...]
 
 
-def measure_dataset(dataset: Description, workers: int | None = None, progress: bool = True) -> Fingerprint:
+def measure_dataset(dataset: DatasetDescription, workers: int | None = None, progress: bool = True) -> Fingerprint:
     """Check all labelled cases, then measure them, some at a time.
 
     Nothing is sampled, and the result depends neither on ``workers`` nor on timing. Beside one label and 16 slices
@@ -96,7 +95,7 @@ class _Summary:
         for total, intensities in zip(self.intensities, case.intensities, strict=True):
             total.merge(intensities)
 
-    def fingerprint(self, dataset: Description) -> Fingerprint:
+    def fingerprint(self, dataset: DatasetDescription) -> Fingerprint:
         spacing = _triple(np.median([spacing for _, spacing in self.geometry], axis=0).round(6))
         sizes = [np.rint(np.array(shape) * own / np.array(spacing)) for shape, own in self.geometry]
         typical = self._typical_objects(spacing)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from seat_components.networks import ROG
-from seat_components.planning.dataset import Description
+from seat_components.planning.dataset import DatasetDescription
 from seat_components.planning.fingerprint import Fingerprint
 from seat_components.planning.intensities import CT_RANGE
 from seat_components.planning.patches import Patches, plan_patches
@@ -20,7 +20,7 @@ LARGEST_BATCH = 22  # the largest published
 
 
 @dataclass(frozen=True)
-class Plan:
+class BundlePlan:
     """How a dataset is to be trained.
 
     Attributes:
@@ -30,7 +30,7 @@ class Plan:
         batch_size: patches per batch.
     """
 
-    dataset: Description
+    dataset: DatasetDescription
     fingerprint: Fingerprint
     patches: Patches
     batch_size: int
@@ -62,7 +62,7 @@ class Plan:
 _INTENSITIES = ("p0_5", "p99_5", "mean", "std")
 
 
-def make_plan(dataset: Description, fingerprint: Fingerprint) -> Plan:
+def make_plan(dataset: DatasetDescription, fingerprint: Fingerprint) -> BundlePlan:
     """The plan that follows from a fingerprint.
 
     Spacing is the median along each axis, also of anisotropic data. (nnU-Net would take the 10th percentile
@@ -76,7 +76,7 @@ def make_plan(dataset: Description, fingerprint: Fingerprint) -> Plan:
     _check_intensities(dataset, fingerprint)
     patches = plan_patches(fingerprint.median_size, fingerprint.small_size, fingerprint.small_volume)
     channels, classes = len(dataset.modalities), len(dataset.labels)
-    return Plan(dataset, fingerprint, patches, batch_size(patches, channels, classes, fingerprint.cases))
+    return BundlePlan(dataset, fingerprint, patches, batch_size(patches, channels, classes, fingerprint.cases))
 
 
 def batch_size(patches: Patches, channels: int, classes: int, cases: int) -> int:
@@ -94,7 +94,7 @@ def batch_size(patches: Patches, channels: int, classes: int, cases: int) -> int
     return max(min((BATCH_BYTES - fixed) // per_patch, LARGEST_BATCH, trained // 2), 1)
 
 
-def _check_intensities(dataset: Description, fingerprint: Fingerprint) -> None:
+def _check_intensities(dataset: DatasetDescription, fingerprint: Fingerprint) -> None:
     file = dataset.folder / "dataset.json"
     for channel, name in enumerate(dataset.modalities):
         low, high = fingerprint.p0_5[channel], fingerprint.p99_5[channel]

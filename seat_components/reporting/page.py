@@ -114,7 +114,7 @@ class Section:
     blocks: Sequence[Block]
 
 
-def render(title: str, summary: Sequence[str], top: Sequence[Block], sections: Sequence[Section]) -> str:
+def html_page(title: str, summary: Sequence[str], top: Sequence[Block], sections: Sequence[Section]) -> str:
     """The whole page as text.
 
     Args:

@@ -11,7 +11,7 @@ from seat_components.files import resolved
 from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
 from seat_components.reporting import paper, tables
-from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, render
+from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
 PAGE = "report.html"
@@ -53,7 +53,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     ]
     top: list[Block] = [alarms(records), tables.key_numbers(records), *_each([missing(records)])]
     title = "SEAT report: " + ", ".join(dict.fromkeys(run.task or run.name for run in records))
-    text = render(title, [summary(run) for run in records], top, sections)
+    text = html_page(title, [summary(run) for run in records], top, sections)
     folder.mkdir(parents=True, exist_ok=True)
     for section in sections:
         for block in section.blocks:

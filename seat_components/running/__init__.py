@@ -1,8 +1,21 @@
-"""What a run of a bundle needs beside its parts: how it begins and ends, its folders, its other processes."""
+"""What a config needs to run beside its parts: how a run starts and ends, its folders, its other processes."""
 
-from seat_components.running.beginning import begin_run
+from seat_components.networks.fit import check_network
 from seat_components.running.ending import end_training
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes, leave_processes
+from seat_components.running.run_record import write_run_record
+from seat_components.running.starting import check_command_line, start
+from seat_components.running.tracking import end_tracking
 
-__all__ = ["FolderLock", "begin_run", "end_training", "join_processes", "leave_processes"]
+__all__ = [
+    "FolderLock",
+    "check_command_line",
+    "check_network",
+    "end_tracking",
+    "end_training",
+    "join_processes",
+    "leave_processes",
+    "start",
+    "write_run_record",
+]

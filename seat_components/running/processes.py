@@ -26,7 +26,10 @@ def join_processes(distributed: bool, device: torch.device | str) -> None:
     if distributed and "LOCAL_RANK" not in os.environ:
         refuse("multi_gpu_train.json runs under torchrun: torchrun --nproc_per_node=2 -m monai.bundle run …")
     if started and not distributed:
-        refuse("torchrun started several processes, but nothing joins them: add configs/multi_gpu_train.json.")
+        refuse(
+            "torchrun started several processes, but this run has one. A training takes several with "
+            "configs/multi_gpu_train.json."
+        )
     if distributed and not dist.is_initialized():
         on_gpu = torch.device(device).type == "cuda"
         if on_gpu:

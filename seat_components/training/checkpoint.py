@@ -21,9 +21,8 @@ from seat_components.networks.parallel import unwrap
 from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically
-from seat_components.training.divergence import refuse_divergence
-from seat_components.training.interruption import StopRequest
 from seat_components.training.random_state import random_state, set_random_state
+from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.networks.parallel import unwrap
 from seat_components.refusals import refuse
-from seat_components.training.noise import NoiseBuffer, ascend
+from seat_components.training.noise import NoiseBuffer, ascend_noise
 from seat_components.training.update import TrainingUpdate, gradient_of
 
 
@@ -123,7 +123,7 @@ class FreeUpdate(PerturbedUpdate):
         noise.copy_(budget.clip(noise))
         for replay in range(1, replays + 1):
             gradient = self.backpropagate(engine, budget.apply(image, noise), label, last=replay == replays)
-            ascend(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+            ascend_noise(noise, gradient, self.step_ratio * budget.radius, budget.radius)
             self.step(engine)
 
     def state_dict(self) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class PGDUpdate(PerturbedUpdate):
         noise = self.uniform(image, budget)
         for _ in range(self.replays(engine) - 1):
             gradient = self._attack_gradient(engine, budget.apply(image, noise), label)
-            ascend(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+            ascend_noise(noise, gradient, self.step_ratio * budget.radius, budget.radius)
         self.backpropagate(engine, budget.apply(image, noise), label)
         self.step(engine)
 

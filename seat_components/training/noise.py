@@ -68,7 +68,7 @@ class NoiseBuffer:
         self._noise = None if noise is None else noise[idist.get_rank()].clone()
 
 
-def ascend(noise: Tensor, gradient: Tensor, step: Tensor, radius: Tensor) -> None:
+def ascend_noise(noise: Tensor, gradient: Tensor, step: Tensor, radius: Tensor) -> None:
     """δ ← clip(δ + α·sign ∇_δ L, ±ε_b), in place; where the gradient is not finite, δ stays.
 
     Args:

@@ -15,6 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from seat_components.refusals import refuse
 from seat_components.training.checkpoint import Stateful, TrainingCheckpoint
 from seat_components.training.handlers import DataOrder, TrackedStatistics, TrainingProgress, Validation
 from seat_components.training.history import TrainingHistory
@@ -37,6 +38,7 @@ class RobustTrainer(SupervisedTrainer):
         optimizer: of the network's parameters.
         iteration_update: the training method.
         schedule: how many backpropagations a batch gets.
+        max_epochs: how many epochs it trains, 1 or more.
         ckpt_dir: where ``model.pt``, ``model_final.pt`` and the training checkpoint go.
         output_dir: where ``training_history.csv`` and ``timing.csv`` go.
         lr_scheduler: of the optimiser, stepped once an epoch; None keeps the rate.
@@ -53,8 +55,8 @@ class RobustTrainer(SupervisedTrainer):
         history, checkpoint: the run's.
 
     Raises:
-        RefusalError: if ``stop_after_minutes`` is not positive; if the checkpoint to resume cannot be read, or is not
-            of this training.
+        RefusalError: if ``max_epochs`` or ``stop_after_minutes`` is not positive; if the checkpoint to resume cannot
+            be read, or is not of this training.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class RobustTrainer(SupervisedTrainer):
         optimizer: Optimizer,
         iteration_update: TrainingUpdate,
         schedule: FixedSchedule,
+        max_epochs: int,
         ckpt_dir: str | Path,
         output_dir: str | Path,
         lr_scheduler: LRScheduler | None = None,
@@ -76,6 +79,8 @@ class RobustTrainer(SupervisedTrainer):
         train_handlers: Sequence[Any] | None = None,
         **trainer: Any,
     ) -> None:
+        if max_epochs < 1:
+            refuse(f"max_epochs is {max_epochs}, but a training has 1 epoch or more.")
         first = [
             TrackedStatistics(),
             *([] if lr_scheduler is None else [LrScheduleHandler(lr_scheduler, print_lr=False)]),
@@ -89,6 +94,7 @@ class RobustTrainer(SupervisedTrainer):
             network=network,
             optimizer=optimizer,
             iteration_update=iteration_update,
+            max_epochs=max_epochs,
             train_handlers=handlers,
             **trainer,
         )

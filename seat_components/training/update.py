@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from seat_components.refusals import refuse
-from seat_components.training.divergence import refuse_divergence
 from seat_components.training.statistics import EpochStatistics
+from seat_components.training.stopping import refuse_divergence
 
 
 class TrainingUpdate(ABC):

@@ -1,4 +1,4 @@
-"""A bundle's folder as far as weights are concerned: where it is, and its network."""
+"""A bundle's folder as far as weights are concerned: where it is, its network, and checkpoints made to fit it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 from monai.bundle import ConfigParser
 from torch import nn
 
+from seat_components.networks import load_pretrained
 from seat_components.refusals import RefusalError, refuse
 from seat_components.tasks import load_task
+from seat_components.torch_file import save_atomically
+from seat_components.training.weights import bare_state_dict
 
 
 def bundle_folder(bundle: str | Path, bundles: str | Path = "bundles") -> Path:
@@ -61,3 +64,40 @@ def _bundle_of_task(name: str) -> str:
         return load_task(name).bundle
     except RefusalError:
         return ""
+
+
+_ENDINGS = {".tar", ".pth", ".pt", ".ckpt"}
+
+
+def convert_weights(source: Path, bundle: Path, out: Path | None = None) -> Path:
+    """Check that ``source`` fits the bundle's network one to one, and write it as a bare state dict.
+
+    Nothing is unpickled but tensors and plain containers.
+
+    Args:
+        source: a state dict, bare or under the key ``state_dict``, or a checkpoint of the authors; in the format of
+            PyTorch before 1.6, too, which has no checksum.
+        bundle: the folder of the bundle whose task and network it is for.
+        out: the file to write; ``models/model_<name of source>.pt`` of the bundle if None. (Never models/model.pt
+            by itself: that is what is served.)
+
+    Returns:
+        The file.
+
+    Raises:
+        RefusalError: if the file is damaged or cannot be read, holds more than weights, does not fit the network, or if
+            ``out`` exists.
+    """
+    target = bundle / "models" / f"model_{_stem(source)}.pt" if out is None else out
+    if target.exists():
+        refuse(f"{target} exists: nothing is overwritten. Name another file with --out FILE.")
+    save_atomically(bare_state_dict(load_pretrained(network_of(bundle), source, unchecked=True)), target)
+    return target
+
+
+def _stem(source: Path) -> str:
+    """The name without all of a checkpoint's endings, such as ``.pth.tar``."""
+    name = source
+    while name.suffix.lower() in _ENDINGS:
+        name = name.with_suffix("")
+    return name.name

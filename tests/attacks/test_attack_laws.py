@@ -269,17 +269,29 @@ def test_more_steps_are_never_worse(attack: Any) -> None:
         assert (more >= fewer).all()
 
 
+PASSES = {"random": (1, 0), "square": (STEPS, 0)}
+"""Forward and backward passes of one restart; of the others a pass each way per step, and the last iterate's."""
+
+
 @each_attack
-def test_costs_are_what_its_description_says(name: str) -> None:
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_no_attack_makes_more_passes_than_its_algorithm_needs(name: str, restarts: int) -> None:
     image, label = example(batch=2)
     predictor = CountingPredictor(SmallNetwork())
-    run(name, predictor, image, label, restarts=2)
-    forwards, backwards = {
-        "random": (2, 0),
-        "square": (2 * STEPS, 0),
-        "fab": (2 * 2 * STEPS + 3, 2 * STEPS),
-    }.get(name, (2 * (STEPS + 1), 2 * STEPS))
-    assert (predictor.forwards, predictor.backwards) == (2 * forwards, 2 * backwards)
+    # So small a budget that nothing crosses, which would cost FAB more.
+    run(name, predictor, image, label, restarts=restarts, eps=1e-4)
+    forwards, backwards = PASSES.get(name, (STEPS + 1, STEPS))
+    if (name, restarts) == ("random", 1):
+        forwards = 0  # a single draw is taken as it is
+    assert (predictor.forwards, predictor.backwards) == (2 * restarts * forwards, 2 * restarts * backwards)
+
+
+def test_fab_asks_once_more_where_a_step_has_crossed_and_three_times_in_the_end() -> None:
+    image, label = example(batch=1)
+    predictor = CountingPredictor(SmallNetwork())
+    run("fab", predictor, image, label, eps=1.0)
+    assert STEPS + 1 + 3 < predictor.forwards <= 2 * STEPS + 3
+    assert predictor.backwards == STEPS
 
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name != "random"])

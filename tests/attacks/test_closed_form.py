@@ -27,7 +27,7 @@ each_batch = pytest.mark.parametrize("batch", [1, 3, 8])
 @each_rank
 @each_batch
 @pytest.mark.parametrize("attack", [pgd, apgd, partial(apgd, radii=SEA_RADII), partial(pgd, momentum=0.75)])
-@pytest.mark.parametrize("loss", ["ce", "margin"])
+@pytest.mark.parametrize("loss", ["ce", "dice", "margin"])
 def test_reaches_the_highest_loss(attack: Any, loss: str, rank: int, batch: int) -> None:
     problem = LinearVoxels.draw(rank, batch)
     adversarial = attack(problem, problem.image, problem.label, eps=EPS, loss=loss)

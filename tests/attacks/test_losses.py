@@ -12,6 +12,7 @@ from torch import Tensor
 from seat_components.attacks import LOSSES, loss_function
 from seat_components.attacks.cospgd import aligned_cross_entropy
 from seat_components.attacks.segpgd import weighted_cross_entropy
+from seat_components.evaluation import dice_per_class
 
 
 def example(classes: int = 3) -> tuple[Tensor, Tensor]:
@@ -37,7 +38,8 @@ def test_one_value_per_sample_that_does_not_depend_on_the_others(name: str) -> N
 @pytest.mark.parametrize("name", LOSSES)
 def test_classes_may_be_renumbered(name: str) -> None:
     logits, label = example()
-    order = torch.tensor([2, 0, 1])
+    # Soft Dice knows one class by its number: 0, the background.
+    order = torch.tensor([0, 2, 1] if name == "dice" else [2, 0, 1])
     torch.testing.assert_close(LOSSES[name](logits, label), LOSSES[name](logits[:, order], order.argsort()[label]))
 
 
@@ -113,6 +115,26 @@ def test_balanced_loss_counts_beyond_the_whole_numbers_of_single_precision() -> 
     assert float(LOSSES["mask-ce-balanced"](logits, label)) == pytest.approx(
         (math.log(2) - math.log(0.8)) / 2, rel=1e-4
     )
+
+
+def test_soft_dice_is_the_dice_that_is_scored_where_probabilities_are_certain() -> None:
+    """Up to the voxel that is added above and below; also for a class that the label lacks, found or not."""
+    label = torch.zeros(3, 1, 40, 50, dtype=torch.long)
+    label[0, :, :20], label[:2, :, 20:30] = 1, 2
+    predicted = label.roll(4, dims=2)
+    predicted[2, :, :10] = 1
+    logits = 200.0 * F.one_hot(predicted.squeeze(1), 3).movedim(-1, 1)
+    scored = dice_per_class(predicted, label, 3).mean(dim=1)
+    assert scored[2] == 0.5, "class 1 is found and not there, class 2 is neither"
+    torch.testing.assert_close(1 - LOSSES["dice"](logits, label).double(), scored, atol=2e-3, rtol=0)
+
+
+def test_soft_dice_of_probabilities_worked_out_by_hand() -> None:
+    probabilities = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]]).T[None]
+    first = (2 * 0.8 + 1) / (0.3 + 0.8 + 1 + 1)
+    absent = 1 / (0.2 + 0.1 + 1)
+    found = LOSSES["dice"](probabilities.log(), torch.tensor([[[0, 1]]]))
+    assert float(found) == pytest.approx(1 - (first + absent) / 2)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -177,8 +177,8 @@ def inputs(bundle, data, folder):
     """What the network gets to see in validation and training, before augmentation."""
     flow = workflow(bundle, ["train"], **options(data, folder))
     chain = flow.parser.get_parsed_content("train#deterministic_transforms")
-    cases = [*flow.parser.get_parsed_content("cases#training"), *flow.parser.get_parsed_content("cases#validation")]
-    for case in cases:
+    cases = flow.parser.get_parsed_content("cases")
+    for case in (*cases.training, *cases.validation):
         sample = case
         for step in chain:
             sample = step(sample)

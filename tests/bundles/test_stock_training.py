@@ -21,8 +21,8 @@ STOCK = {
 def history(bundle, folder, network, dataset):
     """The rows of a short SEAT run: one clean epoch and one of two replays."""
     overrides = {
-        "train#dataset#data#cases": "$@cases#training[:6]",
-        "validate#dataset#data#cases": "$@cases#validation[:2]",
+        "train#dataset#data": "$@cases.training[:6]",
+        "validate#dataset#data": "$@cases.validation[:2]",
     }
     flow = workflow(
         bundle,

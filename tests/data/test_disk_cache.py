@@ -16,7 +16,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, RandGaussianNoised, ScaleIntensityd
 
 from seat_components.data import CachedDataset, PadDarkestd, ReplayableDataset
-from seat_components.data.disk_cache import DiskCache, _checksum
+from seat_components.data.cached import DiskCache, _checksum
 
 KEYS = ["image", "label"]
 SHAPE = (6, 7, 5)

@@ -10,7 +10,7 @@ import pytest
 from monai.transforms import LoadImage, ScaleIntensity
 
 from seat_components.data import check_cases, fold_datalist, inference_datalist, phantom, write_phantom
-from seat_components.data.anatomy import draw_anatomy
+from seat_components.data.phantom import draw_anatomy
 from seat_components.refusals import RefusalError
 from seat_components.tasks import Task, all_tasks, fold_cases, load_task
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monai.transforms import Compose, EnsureChannelFirst, LoadImage, Orientation
 
 from seat_components.data import SafeSpacingd, check_cases
-from seat_components.data.survival import Survival
+from seat_components.data.geometry import Survival
 from seat_components.refusals import RefusalError
 
 SHAPE = (9, 10, 7)

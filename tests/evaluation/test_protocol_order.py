@@ -6,7 +6,7 @@ import torch
 from monai.losses import DiceCELoss
 from monai.networks.nets import UNet
 
-from seat_components.data.anatomy import draw_anatomy
+from seat_components.data.phantom import draw_anatomy
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.protocols import protocol_of

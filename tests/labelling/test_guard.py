@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from seat_components.labelling.guard import bodies
 from seat_components.labelling.guard.endpoints import ENDPOINTS, Form, Record
-from seat_components.labelling.guard.kinds import SECRET, TEXT, WORDS, is_name
+from seat_components.labelling.guard.kinds import PLAIN_TEXT, SECRET, WORDS, is_name
 
 FIELDS = list(field_places())
 FORMS = [endpoint for endpoint in ENDPOINTS if isinstance(endpoint.body, Form)]
@@ -97,7 +97,7 @@ def test_no_field_of_any_call_takes_code(data, code):
 
 @given(data=st.data(), path=PATHS)
 def test_no_field_that_names_something_takes_a_path(data, path):
-    places = [place for place in FIELDS if place[3] not in (SECRET, TEXT, WORDS)]
+    places = [place for place in FIELDS if place[3] not in (SECRET, PLAIN_TEXT, WORDS)]
     endpoint, where, name, _ = data.draw(st.sampled_from(places))
     target, headers, body = with_field(endpoint, where, name, path)
     assert ask(endpoint.method, target, headers, body).refused

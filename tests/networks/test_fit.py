@@ -53,7 +53,7 @@ def test_a_network_that_fits_is_left_as_it_was_with_all_random_numbers(kind, tra
     network = make().train(not training)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     random = torch.get_rng_state()
-    check_network(network, 1, 3, size, training)
+    check_network(network, 1, 3, size, size if training else None)
     assert torch.equal(torch.get_rng_state(), random)
     assert network.training is not training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
@@ -79,7 +79,7 @@ MISFITS = {
 @pytest.mark.parametrize("kind", MISFITS)
 def test_a_network_that_does_not_is_refused(kind):
     make, *words = MISFITS[kind]
-    message = refusal(check_network, make(), 1, 3, SIZE, training=True)
+    message = refusal(check_network, make(), 1, 3, SIZE, patch=SIZE)
     assert message.startswith("network_def: ")
     assert all(word in message for word in words), message
 

@@ -14,8 +14,7 @@ from own_datasets import blobs
 
 from seat_components.__main__ import main
 from seat_components.bundles.render import render
-from seat_components.planning.commands import plan_dataset, write_new_bundle
-from seat_components.planning.new_bundle import check_name, new_bundle
+from seat_components.planning.commands import check_name, new_bundle, plan_dataset, write_new_bundle
 from seat_components.refusals import RefusalError
 
 SCHEMA = Path(__file__).parents[1] / "bundles" / "data" / "meta_schema_20240725.json"
@@ -121,7 +120,7 @@ def test_each_fold_is_found_by_the_bundle(own_bundle, dataset, fold, tmp_path):
     found = {
         section: [
             Path(case["image"]).name.removesuffix(".nii.gz")
-            for case in flow.parser.get_parsed_content(f"cases#{section}")
+            for case in getattr(flow.parser.get_parsed_content("cases"), section)
         ]
         for section in ("training", "validation")
     }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seat_components.planning.objects import ObjectSize, object_sizes
+from seat_components.planning.measure import ObjectSize, object_sizes
 
 
 def test_two_boxes_give_their_mean():

@@ -14,8 +14,7 @@ import pytest
 from bundle_runs import workflow
 from own_datasets import write_case, write_index
 
-from seat_components.planning.commands import plan_dataset
-from seat_components.planning.new_bundle import new_bundle
+from seat_components.planning.commands import new_bundle, plan_dataset
 
 ORGANS = ("spleen", "pancreas", "colon")
 CASES = 6

@@ -15,7 +15,7 @@ from seat_components.training import (
     RandomUpdate,
     TrainingCheckpoint,
 )
-from seat_components.training.divergence import non_finite, refuse_divergence
+from seat_components.training.stopping import non_finite, refuse_divergence
 
 UPDATES = {"clean": CleanUpdate, "random": RandomUpdate, "FREE": lambda: FreeUpdate(4), "PGD": PGDUpdate}
 

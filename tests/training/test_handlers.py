@@ -21,7 +21,7 @@ from seat_components.training import (
     Validation,
     WeightSaver,
 )
-from seat_components.training.interruption import StopRequest
+from seat_components.training.stopping import StopRequest
 
 
 def weights(net):

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from seat_components.training.noise import NoiseBuffer, ascend
+from seat_components.training.noise import NoiseBuffer, ascend_noise
 from seat_components.training.statistics import EpochStatistics
 
 
@@ -49,7 +49,7 @@ def test_state_comes_back():
 def test_ascent_steps_by_sign_stays_in_the_radius_and_ignores_what_is_not_finite():
     noise = torch.tensor([[[0.0, 0.9, 0.5, 0.5, 0.5]]])
     gradient = torch.tensor([[[-3.0, 2.0, 0.0, math.nan, math.inf]]])
-    ascend(noise, gradient, step=torch.full((1, 1, 1), 0.5), radius=torch.ones(1, 1, 1))
+    ascend_noise(noise, gradient, step=torch.full((1, 1, 1), 0.5), radius=torch.ones(1, 1, 1))
     assert torch.equal(noise, torch.tensor([[[-0.5, 1.0, 0.5, 0.5, 0.5]]]))
 
 

@@ -1,4 +1,4 @@
-"""The commands that README, docs/ and the bundles' cards show, and the place that each is typed in."""
+"""The commands that README, CONTRIBUTING, docs/ and the bundles' cards show, and the place that each is typed in."""
 
 import re
 from functools import cache
@@ -19,7 +19,12 @@ EXPORTS = ("python -m monai.bundle ckpt_export ", "python -m monai.bundle onnx_e
 
 def pages():
     """Their paths below the project's folder."""
-    return ["README.md", *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md"))), *CARDS.values()]
+    return [
+        "README.md",
+        "CONTRIBUTING.md",
+        *(f"docs/{file.name}" for file in sorted((ROOT / "docs").glob("*.md"))),
+        *CARDS.values(),
+    ]
 
 
 def text_of(page):

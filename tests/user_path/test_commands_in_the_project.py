@@ -16,7 +16,7 @@ from shown_commands import ROOT, shown, typed_in
 from small_bundles import EPOCHS, small_bundle
 from typed import typed
 
-from seat_components.bundles.large_files import large_files
+from seat_components.bundles.template_files import template
 from seat_components.evaluation.identity import sha256
 from seat_components.networks import ROG
 from seat_components.tasks import load_task
@@ -27,6 +27,7 @@ OTHER = load_task("Task09_Spleen")
 # What a command leaves behind, by a word of it.
 WRITES = {
     "make bundle-zips": "dist/*.zip",
+    "make rooms": "docs/images/rooms.svg",
     "phantom": "new/dataset.json",
     "new-bundle": "bundles/own/configs/train.json",
     "experiment": "out/results.md",
@@ -73,8 +74,8 @@ def prepare(command, project, data):
         shutil.copy(project / SHIPPED, project / "bundles" / OTHER.bundle / "models" / "model_shipped.pt")
     elif "download_large_files" in command:
         registered = {"file": "model.pt", "url": (ROOT / SHIPPED).as_uri(), "sha256": sha256(ROOT / SHIPPED)}
-        for name, text in large_files([registered]).items():
-            (project / "bundles" / OTHER.bundle / name).write_text(text)
+        listing = template().get_template("large_files.yml").render(results=[registered])
+        (project / "bundles" / OTHER.bundle / "large_files.yml").write_text(listing)
     elif "whole_volume_memory" in command:
         further = " --shape 128 128 16"
     elif command.startswith("source "):

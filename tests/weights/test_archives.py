@@ -15,12 +15,10 @@ from monai.apps.utils import HashCheckError
 from monai.bundle import ConfigParser
 
 from seat_components.__main__ import main
-from seat_components.bundles.large_files import large_files
 from seat_components.bundles.render import write_bundle
+from seat_components.bundles.template_files import template
 from seat_components.evaluation.identity import sha256
 from seat_components.networks import ROG, load_pretrained
-from seat_components.records.metrics import Means
-from seat_components.records.registered import RegisteredWeights
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task
 from seat_components.weights import bundle_zip, init_weights, zip_bundles
@@ -103,21 +101,19 @@ def test_monai_downloads_and_loads_a_zip_offline(zips, tmp_path, name, monkeypat
 def test_weights_that_are_not_in_the_repository_are_downloaded_and_checked(tmp_path):
     source = BUNDLES / TASK.bundle / "models" / "model.pt"
     bundle = write_bundle(load_task("Task09_Spleen"), tmp_path)
-    entry = RegisteredWeights(
-        **{"file": "model.pt", "method": "SEAT", "sha256": "0" * 64, "training": "", "url": source.as_uri()},
-        **{"cases": 1, "clean": Means(mean_dice=1, dice={}), "attacked_cases": 1, "protocol": "quick", "attacked": ()},
-    )
-    assert large_files([entry.model_copy(update={"url": ""})]) == {}
+    entry = {"file": "model.pt", "url": source.as_uri(), "sha256": "0" * 64}
+    listing = template().get_template("large_files.yml")
+    assert listing.render(results=[{**entry, "url": ""}]) == ""
+    assert not (bundle / "large_files.yml").exists()
 
     def write(entry):
-        for name, text in large_files([entry]).items():
-            (bundle / name).write_text(text)
+        (bundle / "large_files.yml").write_text(listing.render(results=[entry]))
 
     write(entry)
     with pytest.raises(HashCheckError, match="sha256"):
         monai.bundle.download_large_files(bundle_path=str(bundle))
     (bundle / "models" / "model.pt").unlink(missing_ok=True)
-    write(entry.model_copy(update={"sha256": sha256(source)}))
+    write({**entry, "sha256": sha256(source)})
     parsed = ConfigParser.load_config_file(str(bundle / "large_files.yml"))
     assert parsed["large_files"][0]["hash_type"] == "sha256"
     monai.bundle.download_large_files(bundle_path=str(bundle))

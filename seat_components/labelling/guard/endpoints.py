@@ -10,51 +10,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seat_components.labelling.guard.kinds import (
+    BOOLEAN,
     CHECKSUM,
     CLASSES,
     DEVICE,
     DTYPE,
     EMPTY,
-    FLAG,
     GPUS,
     IMAGE,
     LEVEL,
     NAME,
     OFF,
+    PLAIN_TEXT,
     SECRET,
     SESSION,
     SPLIT,
     SUFFIX,
-    TEXT,
     WEIGHTS,
     WORDS,
     Context,
     Kind,
     choice,
+    integer,
     is_name,
     listed,
-    whole,
 )
 
-Fields = Mapping[str, Kind]
+KnownFields = Mapping[str, Kind]
 # In a path, names in braces stand for one segment of their kind, {files} for all that follow. A section of /info/
 # also says whose options a model's files and devices must be among.
 SECTIONS = ("models", "trainers", "strategies", "scoring")
-PLACES: Fields = {**{section: listed(section) for section in SECTIONS}, "session": SESSION}
+PLACES: KnownFields = {**{section: listed(section) for section in SECTIONS}, "session": SESSION}
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd")
 # OHIF calls what it sends label.bin; series are uploaded to sessions.
 LABEL_SUFFIXES = (*IMAGE_SUFFIXES, ".bin")
 SESSION_SUFFIXES = (*IMAGE_SUFFIXES, ".dcm")
 
-_CLIENT: Fields = {"client_id": TEXT}
-_WHERE: Fields = {"device": DEVICE, "multi_gpu": FLAG, "gpus": GPUS, "max_workers": whole(0, 64)}
-_TRAINING: Fields = {
+_CLIENT: KnownFields = {"client_id": PLAIN_TEXT}
+_WHERE: KnownFields = {"device": DEVICE, "multi_gpu": BOOLEAN, "gpus": GPUS, "max_workers": integer(0, 64)}
+_TRAINING: KnownFields = {
     **_CLIENT,
     "device": DEVICE,
-    "multi_gpu": FLAG,
+    "multi_gpu": BOOLEAN,
     "gpus": GPUS,
-    "max_epochs": whole(1, 100_000),
+    "max_epochs": integer(1, 100_000),
     "val_split": SPLIT,
     "model_filename": WEIGHTS,
     # MONAI Label 0.8.5 ends in an error where it is false.
@@ -63,29 +63,29 @@ _TRAINING: Fields = {
     # Its environment has no MLflow; an address would be written to, or asked.
     "tracking": choice("None", "none"),
     "tracking_uri": EMPTY,
-    "tracking_experiment_name": TEXT,
-    "tracking_run_name": TEXT,
+    "tracking_experiment_name": PLAIN_TEXT,
+    "tracking_run_name": PLAIN_TEXT,
 }
-_RESULT: Fields = {
+_RESULT: KnownFields = {
     "device": DEVICE,
     "model_filename": WEIGHTS,
     "result_extension": SUFFIX,
     "result_dtype": DTYPE,
-    "result_compress": FLAG,
-    "restore_label_idx": FLAG,
+    "result_compress": BOOLEAN,
+    "restore_label_idx": BOOLEAN,
     "label_prompt": CLASSES,
-    "save_label": FLAG,
+    "save_label": BOOLEAN,
     "label_tag": NAME,
     "logging": LEVEL,
 }
-_SCORING: Fields = {**_CLIENT, **_WHERE, "max_samples": whole(0, 10**6), "simulation_size": whole(2, 100)}
+_SCORING: KnownFields = {**_CLIENT, **_WHERE, "max_samples": integer(0, 10**6), "simulation_size": integer(2, 100)}
 
 
 @dataclass(frozen=True)
 class Record:
     """A JSON object: its fields, any plain ones where None, and perhaps a section whose names hold further ones."""
 
-    fields: Fields | None
+    fields: KnownFields | None
     section: str | None = None
 
 
@@ -109,7 +109,7 @@ class Endpoint:
 
     method: str
     path: str
-    query: Fields | None = field(default_factory=dict)
+    query: KnownFields | None = field(default_factory=dict)
     body: Record | Form | Raw | None = None
     page: bool = False
 
@@ -144,8 +144,8 @@ def _segments(path: str) -> list[str]:
     return path.removeprefix("/").removesuffix("/").split("/")
 
 
-_STATUS: Fields = {"all": FLAG, "check_if_running": FLAG}
-_RUN: Fields = {"run_sync": FLAG, "enqueue": FLAG}
+_STATUS: KnownFields = {"all": BOOLEAN, "check_if_running": BOOLEAN}
+_RUN: KnownFields = {"run_sync": BOOLEAN, "enqueue": BOOLEAN}
 _INFO = Form({"info": Record(None)})
 
 ENDPOINTS = (
@@ -157,13 +157,16 @@ ENDPOINTS = (
     Endpoint("GET", "/ohif/{files}", query=None, page=True),
     Endpoint("GET", "/info", page=True),
     Endpoint(
-        "GET", "/logs", {"lines": whole(1, 10**6), "html": FLAG, "text": FLAG, "refresh": whole(0, 3600)}, page=True
+        "GET",
+        "/logs",
+        {"lines": integer(1, 10**6), "html": BOOLEAN, "text": BOOLEAN, "refresh": integer(0, 3600)},
+        page=True,
     ),
     Endpoint("GET", "/logs/gpu"),
     Endpoint("GET", "/auth"),
     Endpoint("GET", "/auth/token/valid"),
     Endpoint(
-        "POST", "/auth/token", body=Form({"username": TEXT, "password": SECRET, "grant_type": choice("password")})
+        "POST", "/auth/token", body=Form({"username": PLAIN_TEXT, "password": SECRET, "grant_type": choice("password")})
     ),
     Endpoint("GET", "/model/{models}"),
     Endpoint("GET", "/model/info/{models}"),
@@ -177,8 +180,8 @@ ENDPOINTS = (
     Endpoint(
         "POST",
         "/batch/infer/{models}",
-        {"images": choice("all", "labeled", "unlabeled"), "run_sync": FLAG},
-        Record({**_CLIENT, **_RESULT, **_WHERE, "max_batch_size": whole(0, 10**6)}),
+        {"images": choice("all", "labeled", "unlabeled"), "run_sync": BOOLEAN},
+        Record({**_CLIENT, **_RESULT, **_WHERE, "max_batch_size": integer(0, 10**6)}),
     ),
     Endpoint("DELETE", "/batch/infer"),
     Endpoint("GET", "/train", _STATUS),
@@ -187,8 +190,8 @@ ENDPOINTS = (
     Endpoint("DELETE", "/train"),
     Endpoint("POST", "/activelearning/{strategies}", body=Record({**_CLIENT, "label_tag": NAME, "labels": WORDS})),
     Endpoint("GET", "/scoring", _STATUS),
-    Endpoint("POST", "/scoring", {"run_sync": FLAG}, Record(_SCORING, "scoring")),
-    Endpoint("POST", "/scoring/{scoring}", {"run_sync": FLAG}, Record(_SCORING)),
+    Endpoint("POST", "/scoring", {"run_sync": BOOLEAN}, Record(_SCORING, "scoring")),
+    Endpoint("POST", "/scoring/{scoring}", {"run_sync": BOOLEAN}, Record(_SCORING)),
     Endpoint("DELETE", "/scoring"),
     Endpoint("GET", "/datastore", {"output": choice("train", "stats", "all")}),
     *(
@@ -215,13 +218,13 @@ ENDPOINTS = (
     Endpoint("GET", "/datastore/label/info", {"label": IMAGE, "tag": NAME}),
     Endpoint("PUT", "/datastore/label/info", {"label": IMAGE, "tag": NAME}, _INFO),
     Endpoint("PUT", "/datastore/updatelabelinfo", {"label": IMAGE, "tag": NAME}, Form({"params": Record(None)})),
-    Endpoint("GET", "/datastore/dataset", {"limit_cases": whole(1, 10**6)}),
-    Endpoint("GET", "/session/{session}", {"update_ts": FLAG, "image": FLAG}),
+    Endpoint("GET", "/datastore/dataset", {"limit_cases": integer(1, 10**6)}),
+    Endpoint("GET", "/session/{session}", {"update_ts": BOOLEAN, "image": BOOLEAN}),
     Endpoint(
         "PUT",
         "/session",
-        {"uncompress": OFF, "expiry": whole(0, 10**6)},
-        Form({"client_id": TEXT}, {"files": SESSION_SUFFIXES}, many=True),
+        {"uncompress": OFF, "expiry": integer(0, 10**6)},
+        Form({"client_id": PLAIN_TEXT}, {"files": SESSION_SUFFIXES}, many=True),
     ),
     Endpoint("DELETE", "/session/{session}"),
     Endpoint("GET", "/proxy/dicom/{files}", query=None),

@@ -60,7 +60,7 @@ class Kind:
     read: Callable[[str], Any] = str
 
 
-def whole(low: int, high: int) -> Kind:
+def integer(low: int, high: int) -> Kind:
     """A whole number from ``low`` to ``high``."""
     return Kind(
         f"must be a whole number from {low} to {high}",
@@ -131,9 +131,9 @@ def is_free(value: Any) -> bool:
 
 _NAME_RULE = "letters, digits, spaces and ._-+=,()[]~#&'! only, without separators and '..', at most 200 bytes"
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
-FLAG = Kind("must be true or false", lambda v, _: isinstance(v, bool), lambda text: _FLAGS.get(text.lower(), text))
-OFF = Kind("must be false", lambda value, _: value is False, FLAG.read)
-TEXT = Kind("must be plain text that begins with none of $ @ %", lambda value, _: is_plain(value))
+BOOLEAN = Kind("must be true or false", lambda v, _: isinstance(v, bool), lambda text: _FLAGS.get(text.lower(), text))
+OFF = Kind("must be false", lambda value, _: value is False, BOOLEAN.read)
+PLAIN_TEXT = Kind("must be plain text that begins with none of $ @ %", lambda value, _: is_plain(value))
 EMPTY = Kind("must be left empty", lambda value, _: value == "")
 SECRET = Kind(
     "must be a text of at most 1000 characters", lambda value, _: isinstance(value, str) and len(value) <= 1000
@@ -145,7 +145,7 @@ WORDS = Kind(
 )
 CLASSES = Kind(
     "must be a list of classes",
-    lambda value, context: isinstance(value, list) and all(whole(0, 10_000).accepts(item, context) for item in value),
+    lambda value, context: isinstance(value, list) and all(integer(0, 10_000).accepts(item, context) for item in value),
 )
 NAME = Kind(f"must be a name: {_NAME_RULE}", lambda value, _: is_name(value))
 IMAGE = Kind(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from seat_components.labelling.guard.endpoints import Fields, Record, of_model
+from seat_components.labelling.guard.endpoints import KnownFields, Record, of_model
 from seat_components.labelling.guard.kinds import PARAMETER, Context, Kind, RefusedError, is_free
 
 
@@ -22,7 +22,7 @@ def check(name: str, value: Any, kind: Kind, context: Context) -> Any:
     return value
 
 
-def read_query(query: bytes, fields: Fields | None, context: Context) -> dict[str, Any]:
+def read_query(query: bytes, fields: KnownFields | None, context: Context) -> dict[str, Any]:
     """The fields of a URL, without the empty ones, which mean what is left out.
 
     Raises:

@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from seat_components.bundles import check_values
 from seat_components.bundles.render import render
-from seat_components.bundles.values import RULES
 from seat_components.refusals import RefusalError
+from seat_components.running.values import RULES, check_values
 from seat_components.tasks import all_tasks
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from pydoc import locate
@@ -12,46 +11,28 @@ from typing import Any
 import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
-from seat_components.bundles.command_line import option_pairs, option_values, words_alone
-from seat_components.bundles.kinds import COMPONENT, LIST, Rule, is_expression
-from seat_components.bundles.last_words import shorten_config_errors
-from seat_components.bundles.overrides import TRACKING_IDS, run_arguments
-from seat_components.bundles.values import PARTS, VALUES, shown, value_faults
-from seat_components.refusals import SignalExit, is_bundle_run, reason, refuse
+from seat_components.refusals import SignalExit, reason
+from seat_components.running.command_line import Given
+from seat_components.running.kinds import COMPONENT, LIST, Rule, is_expression
+from seat_components.running.values import PARTS, VALUES, shown, value_faults
 
 BASE = ("train", "inference")
 """Configs that stand alone."""
 
 
-def check_config() -> None:
-    """Refuse a config of which something is not of its kind, cannot be computed, or does not fit together.
+def given_faults(given: Given) -> list[str]:
+    """One line for each thing of a command line that is not of its kind, cannot be computed, or does not fit together.
 
-    Like ``check_overrides``, which comes first, it reads the command line, and only under ``monai.bundle run``: what is
-    wrong there would end in MONAI's errors about config expressions, before any component could say a word. What only
-    building the rest can show ends in one line, too (see ``last_words``).
-
-    Raises:
-        SystemExit: naming the ids, their values and what they must be.
+    What is wrong there would end in MONAI's errors about config expressions, before any component could say a word.
     """
-    if not is_bundle_run():
-        return
-    shorten_config_errors()
-    arguments = sys.argv[2:]
-    files = option_values(arguments, "config_file")
-    if not files:
-        return
-    own = run_arguments() | TRACKING_IDS
-    pairs = option_pairs(arguments)
-    config = config_of(files, {name: value for name, value in pairs.items() if name not in own})
-    faults = order_faults(files)
+    config = config_of(given.files, given.values)
+    faults = order_faults(given.files)
     faults += [
-        f"{word!r} is no id of these configs: values are given as --id value"
-        for word in (*words_alone(arguments), *(str(pairs[name]) for name in ("run_id", "final_id") if name in pairs))
-        if word not in config
+        f"{given.options[option]!r} is no id of these configs: values are given as --id value"
+        for option in ("run_id", "init_id", "final_id")
+        if option in given.options and str(given.options[option]) not in config
     ]
-    faults = faults or config_faults(config) or part_faults(files, pairs) or network_faults(config)
-    if faults:
-        refuse("\n       ".join(faults))
+    return faults or config_faults(config) or part_faults(given.files, given.values) or network_faults(config)
 
 
 def order_faults(files: Sequence[str]) -> list[str]:

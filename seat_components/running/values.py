@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from seat_components.bundles.kinds import (
+from seat_components.refusals import refuse
+from seat_components.running.kinds import (
     COMPONENT,
     COUNT,
     FLAG,
@@ -30,7 +31,6 @@ from seat_components.bundles.kinds import (
     or_none,
     whole,
 )
-from seat_components.refusals import refuse
 
 MODES = ("default", "recompute", "checkpoint")
 LONGEST = 200
@@ -89,12 +89,12 @@ VALUES: Mapping[str, Rule] = {
 
 PARTS: Mapping[str, Rule] = {
     **dict.fromkeys(("network_def", "core_network", "network", "plan", "loss", "optimizer", "lr_scheduler"), COMPONENT),
-    **dict.fromkeys(("schedule", "update"), COMPONENT),
+    **dict.fromkeys(("schedule", "update", "cases"), COMPONENT),
     **dict.fromkeys(("attack", "windows", "metrics_record", "lock"), COMPONENT),
     **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
     **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
     **dict.fromkeys(("image_transforms", "handlers"), LIST),
-    **dict.fromkeys(("train", "validate", "cases"), GROUP),
+    **dict.fromkeys(("train", "validate"), GROUP),
     **dict.fromkeys(("imports", "initialize", "run", "finalize"), STEPS),
 }
 """Ids that the config builds things from: what is written for them is checked, as only building them shows the rest."""

@@ -2,7 +2,7 @@
 
 import json
 
-from seat_components.bundles import write_run_record
+from seat_components.running import write_run_record
 
 
 def test_a_training_on_phantoms_is_known_as_one(task04_phantom, tmp_path):

@@ -1,0 +1,76 @@
+"""The command line of ``monai.bundle run``: what was given on it, and its words for programs that run bundles."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import fire
+import monai.bundle
+from fire.parser import SeparateFlagArgs
+from monai.bundle import update_kwargs
+
+from seat_components.refusals import is_bundle_run
+
+RUN = inspect.signature(monai.bundle.run)
+OWN = frozenset(RUN.parameters) - {"override"}
+"""The options of ``monai.bundle.run`` itself."""
+TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
+"""Ids that MONAI adds to a config where a run is tracked."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a command line gives to ``monai.bundle.run``.
+
+    Attributes:
+        files: its config files, in their order.
+        values: id → value, for every id of a config that it overrides.
+        options: the other options, MONAI's own and those of its tracking.
+    """
+
+    files: tuple[str, ...]
+    values: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+
+def given() -> Given | None:
+    """What this process's command line gives, its ``--args_file`` included; None in any other program.
+
+    Fire reads it for MONAI, and is asked here in the same way: it alone knows that ``-epochs 3`` and ``--val-interval
+    2`` are options, and which value a text stands for.
+    """
+    if not is_bundle_run():
+        return None
+    taken: dict[str, Any] = {}
+
+    @wraps(monai.bundle.run)
+    def take(*positional: Any, **named: Any) -> None:
+        taken.update(RUN.bind(*positional, **named).arguments)
+
+    words, _ = SeparateFlagArgs(sys.argv[2:])
+    fire.Fire(take, command=words, name="monai.bundle run")
+    everything = update_kwargs(taken.pop("args_file", None), **taken.pop("override", {}), **taken)
+    files = everything.pop("config_file", None) or ()
+    values = {name: value for name, value in everything.items() if name not in OWN | TRACKING_IDS}
+    options = {name: value for name, value in everything.items() if name not in values}
+    return Given((files,) if isinstance(files, str) else tuple(map(str, files)), values, options)
+
+
+def bundle_command(configs: Sequence[str], overrides: Mapping[str, object]) -> list[str]:
+    """The command that runs ``configs`` (names without ``.json``), to be started in the bundle's folder."""
+    files = [f"configs/{name}.json" for name in configs]
+    words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(files)]
+    for name, value in overrides.items():
+        words += [f"--{name}", _text(value)]
+    return [*words, "--logging_file", "configs/logging.conf"]
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)

@@ -1,0 +1,57 @@
+"""How a run starts: what was given is refused or used, the processes join, and random numbers are set."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+import torch
+from monai.utils import set_determinism
+
+from seat_components.refusals import refuse
+from seat_components.running.command_line import given
+from seat_components.running.config_check import given_faults
+from seat_components.running.ending import end_on_signals
+from seat_components.running.ids import id_faults
+from seat_components.running.last_words import shorten_config_errors
+from seat_components.running.processes import join_processes
+from seat_components.running.tracking import tracking_faults
+from seat_components.running.values import check_values
+
+
+def check_command_line() -> None:
+    """Refuse unknown ids, wrong values and missing packages, before MONAI builds anything; end signals in words.
+
+    Only under ``python -m monai.bundle run``: a config's expressions never see the config as it was given, so that this
+    reads the command line; in any other program, signals and messages are its own. It comes before ``start``, as MONAI
+    computes the values that an expression names before the expression itself.
+
+    Raises:
+        SystemExit: naming every id, its value and what it must be.
+    """
+    line = given()
+    if line is None:
+        return
+    end_on_signals()
+    shorten_config_errors()
+    # MONAI makes all of its own readers beside the one that a config names; one of them needs a GPU decoder.
+    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+    logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+    if faults := id_faults(line) or given_faults(line) or tracking_faults(line):
+        refuse("\n       ".join(faults))
+
+
+def start(seed: int, device: str | torch.device, distributed: bool = False) -> None:
+    """Join the run's other processes, if any, and set all random numbers.
+
+    Args:
+        seed: of Python's, NumPy's and PyTorch's random numbers.
+        device: this process's device.
+        distributed: whether the run has several processes.
+
+    Raises:
+        RefusalError: if a value is not of its kind, or ``torchrun`` and the config do not agree on several processes.
+    """
+    check_values(seed=seed, device=device, distributed=distributed)
+    join_processes(distributed, device)
+    set_determinism(seed=seed)

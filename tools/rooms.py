@@ -1,0 +1,70 @@
+"""``python -m tools.rooms``: draw the package's rooms, and which of them imports which, from the imports themselves."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import grimp
+import networkx as nx
+from importlinter.api import read_configuration
+
+from seat_components.files import write_text_atomically
+from tools.rooms_picture import draw
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "seat_components"
+
+
+def floors() -> list[list[str]]:
+    """The rooms from the roof to the ground, as pyproject.toml states them; those of one floor in its order."""
+    contracts = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
+    (stated,) = [contract["layers"] for contract in contracts if contract.get("containers") == [PACKAGE]]
+    return [[room.strip() for room in floor.split("|")] for floor in stated]
+
+
+def imports() -> nx.DiGraph:
+    """Which room imports which; a room has its number of ``files``."""
+    modules = grimp.build_graph(PACKAGE, cache_dir=None)
+    rooms = nx.DiGraph()
+    for module in sorted(modules.modules - {PACKAGE}):
+        room = _room(module)
+        rooms.add_node(room, files=rooms.nodes.get(room, {}).get("files", 0) + 1)
+        for imported in sorted(modules.find_modules_directly_imported_by(module) - {PACKAGE}):
+            if _room(imported) != room:
+                rooms.add_edge(room, _room(imported))
+    return rooms
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def picture() -> str:
+    """The rooms as SVG: floor by floor, and an arrow for each import that no way through other rooms implies.
+
+    The single files at the bottom, which any room may import, are one box without arrows.
+    """
+    rooms, stated = imports(), floors()
+    ground: list[str] = []
+    while all(rooms.nodes[room]["files"] == 1 for room in stated[-1]):
+        ground = [*stated.pop(), *ground]
+    above = nx.transitive_reduction(rooms.subgraph(room for floor in stated for room in floor))
+    subjects = {room: _words(rooms.nodes[room]["files"]) for room in above}
+    return draw(stated, subjects, above.edges, [f"{name}.py" for name in ground])
+
+
+def _words(files: int) -> str:
+    return f"{files} files" if files > 1 else "one file"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the picture."""
+    parser = argparse.ArgumentParser(prog="python -m tools.rooms", description=main.__doc__)
+    parser.add_argument("--out", required=True, type=Path, help="the SVG file to write")
+    write_text_atomically(picture(), parser.parse_args(arguments).out)
+
+
+if __name__ == "__main__":
+    main()
