@@ -14,7 +14,7 @@ from seat_components.tasks import all_tasks
 from seat_components.weights.shipped import is_shipped_copy
 from seat_components.weights.untrained import is_untrained
 
-MSD_LICENCE = "CC-BY-SA 4.0"
+_MSD_LICENCE = "CC-BY-SA 4.0"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _registered(name: str, models: Path, result: RegisteredWeights) -> Entry:
         state=state,
         method=f"trained by {result.method}",
         source=result.url or "shipped in the bundle",
-        licence=MSD_LICENCE,
+        licence=_MSD_LICENCE,
         metrics=f"mean Dice {result.clean.mean_dice:.4f}{attacked}",
     )
 
