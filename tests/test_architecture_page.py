@@ -30,7 +30,7 @@ def test_every_room_is_on_the_page():
 def test_every_class_and_function_that_the_page_names_exists():
     code = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
     named = {span for span in SPANS if re.fullmatch(r"[A-Z][a-z]\w+(\.\w+)?|[a-z]+(_[a-z]+)+", span)}
-    named -= {"SupervisedEvaluator", "seat_components"}
+    named -= {"SupervisedEvaluator", "iteration_update", "seat_components"}  # MONAI's, and the package
     assert len(named) > 6
     parts = {part for name in named for part in name.split(".")}
     assert {part for part in parts if not re.search(rf"^ *(class|def) {part}\b", code, re.MULTILINE)} == set()
