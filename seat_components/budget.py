@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seat_components.refusals import refuse
 
-LEAST_EPS_255 = 0.1
+_LEAST_EPS_255 = 0.1
 """Below it a budget is rather a fraction, such as 8/255 = 0.031, written for its 255ths."""
 
 
@@ -21,7 +21,7 @@ def check_eps_255(eps_255: float, name: str = "eps_255") -> None:
     Raises:
         RefusalError: naming the option ``name``, and what to write instead.
     """
-    if 0 < eps_255 < LEAST_EPS_255:
+    if 0 < eps_255 < _LEAST_EPS_255:
         refuse(f"{name} is {eps_255:g}, but it counts 255ths of the range: for that share write {255 * eps_255:g}")
     if not 0 <= eps_255 <= 255:
         refuse(f"{name} is {eps_255}, but it is a share of the intensity range: from 0 to 255, the paper's is 8")

@@ -10,16 +10,18 @@ from pathlib import Path
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import data_description
 from seat_components.files import is_file, is_there, resolved
-from seat_components.records.fields import Fields
+from seat_components.records.bundle import task_of
+from seat_components.records.model import read_record
+from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
 from seat_components.running.command_line import bundle_command
 from seat_components.tasks import load_task
 
 # Small enough for two CPU cores; every value is an ordinary override of the bundle.
-PHANTOM_CASES = (10, 3)
-PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 3, "num_workers": 0}
-ATTACK_OVERRIDES = {"protocol": "quick", "attack_eps_255": "[4,8]"}
+_PHANTOM_CASES = (10, 3)
+_PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 3, "num_workers": 0}
+_ATTACK_OVERRIDES = {"protocol": "quick", "attack_eps_255": "[4,8]"}
 
 
 def run_demo(
@@ -48,7 +50,7 @@ def run_demo(
     bundle, out = resolved(bundle), resolved(out)
     if not is_file(bundle / "configs" / "train.json"):
         refuse(f"{bundle} is no bundle's folder, as bundles/msd_task04_hippocampus is: it has no configs/train.json")
-    training = {} if data is not None else PHANTOM_OVERRIDES
+    training = {} if data is not None else _PHANTOM_OVERRIDES
     dataset = resolved(data) if data is not None else _phantom(bundle, out / "phantom")
     _check_same_data(dataset, out / "eval" / "run.json")
     common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
@@ -60,7 +62,7 @@ def run_demo(
     print("Evaluating on whole validation volumes.", flush=True)
     _run(bundle, ["train", "evaluate"], weights)
     print("Attacking the validation cases.", flush=True)
-    _run(bundle, ["train", "attack"], {**weights, **ATTACK_OVERRIDES})
+    _run(bundle, ["train", "attack"], {**weights, **_ATTACK_OVERRIDES})
     report = write_report([out / "eval"])
     print(f"\nThe report is {report}")
     return report
@@ -69,15 +71,15 @@ def run_demo(
 def _check_same_data(dataset: Path, record: Path) -> None:
     if not is_there(record):
         return
-    before, now = Fields.of_file(record).text("data", ""), data_description(dataset)
+    before, now = read_record(RunDescription, record).data, data_description(dataset)
     if before != now:
         refuse(f"{record.parent.parent} holds a run on other data ({before or 'not described'}): take another --out.")
 
 
 def _phantom(bundle: Path, folder: Path) -> Path:
-    task = load_task(Fields.of_file(bundle / "configs" / "train.json", "Render the bundle again.").name("task"))
+    task = load_task(task_of(bundle))
     if not (folder / "dataset.json").is_file():
-        write_phantom(task, folder, PHANTOM_CASES)
+        write_phantom(task, folder, _PHANTOM_CASES)
     return folder
 
 

@@ -17,9 +17,9 @@ import psutil
 
 from seat_components.refusals import RefusalError, refuse
 
-DEEPEST = 100
+_DEEPEST = 100
 """Objects and lists within one another, beyond which no file of ours or of a dataset goes."""
-LARGEST_WHOLE = 2**63
+_LARGEST_WHOLE = 2**63
 _PART = ".part"
 
 
@@ -88,11 +88,11 @@ def read_text(file: str | Path, advice: str = "") -> str:
         _refuse(file, f"is not text in UTF-8 (byte {error.start})", advice)
 
 
-def read_json(file: str | Path, advice: str = "") -> Any:
+def _read_json(file: str | Path, advice: str = "") -> Any:
     """The content of a JSON file, strictly.
 
     Beside what JSON forbids, refused are: NaN and Infinity, which are no JSON, numbers beyond 64 bits and beyond
-    floating point, a name that stands twice in one object, values nested more than ``DEEPEST`` deep, and texts with a
+    floating point, a name that stands twice in one object, values nested more than ``_DEEPEST`` deep, and texts with a
     zero byte or half of a character, which can stand in no file name.
 
     Raises:
@@ -105,7 +105,7 @@ def read_json(file: str | Path, advice: str = "") -> Any:
         )
         _check(content)
     except RecursionError:
-        _refuse(file, f"is nested more than {DEEPEST} deep", advice)
+        _refuse(file, f"is nested more than {_DEEPEST} deep", advice)
     except RefusalError as error:
         _refuse(file, str(error), advice)
     except ValueError as error:
@@ -114,12 +114,12 @@ def read_json(file: str | Path, advice: str = "") -> Any:
 
 
 def read_json_object(file: str | Path, advice: str = "") -> dict[str, Any]:
-    """The content of a JSON file that holds one object; see ``read_json``.
+    """The content of a JSON file that holds one object; see ``_read_json``.
 
     Raises:
         RefusalError: naming the file and the rule.
     """
-    content = read_json(file, advice)
+    content = _read_json(file, advice)
     if not isinstance(content, dict):
         _refuse(file, "must hold a JSON object", advice)
     return content
@@ -134,7 +134,7 @@ def _no_number(word: str) -> NoReturn:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > 20 or abs(int(digits)) >= LARGEST_WHOLE:
+    if len(digits) > 20 or abs(int(digits)) >= _LARGEST_WHOLE:
         raise RefusalError(f"holds the number {digits[:20]}…, which is beyond 64 bits")
     return int(digits)
 
@@ -157,7 +157,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check(content: Any) -> None:
     """Depth and texts of all values, level by level, so that no depth is too much for the check itself."""
     level = [content]
-    for _ in range(DEEPEST + 1):
+    for _ in range(_DEEPEST + 1):
         texts = [value for value in level if isinstance(value, str)]
         inner: list[Any] = []
         for value in level:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-EXTRAS = {"einops": "networks", "matplotlib": "report", "mlflow": "tracking"}
+_EXTRAS = {"einops": "networks", "matplotlib": "report", "mlflow": "tracking"}
 """Packages that not every run needs, and the extra of ours that brings them."""
 
 
@@ -79,7 +79,7 @@ def reason(error: BaseException) -> str:
     texts = [str(one) for one in chain]
     if missing := _first(r"No module named '(\w+)|package `(\w+)", texts):
         package = missing[1] or missing[2]
-        extra = f", or pip install 'seat-components[{EXTRAS[package]}]'" if package in EXTRAS else ""
+        extra = f", or pip install 'seat-components[{_EXTRAS[package]}]'" if package in _EXTRAS else ""
         return f"{package} is not installed: pip install {package}{extra}"
     if unknown := _first(r"referring item `(@[^`]*)`", texts):
         return f"there is no id {unknown[1]}"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from seat_components.__main__ import COMMANDS, main
+from seat_components.__main__ import main
+from seat_components.commands import COMMANDS
 
 LONG = "x" * 300
 ODD_PATHS = ("", "/nowhere/at/all", "/dev/null", "/dev/null/below", LONG, "a\nb", "~", __file__, "/proc/self/mem", "0")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from seat_components.attacks.modules_behind import modules_behind
-from seat_components.networks.buffers import Buffers
+from seat_components.buffers import Buffers
 
 Predictor = Callable[[Tensor], Tensor]
 """Image (B, C, *spatial) → logits (B, K, *spatial): an ``nn.Module`` or any callable."""

@@ -8,14 +8,7 @@ from typing import Any
 from seat_components.bundles.caching import CACHE_BYTES, case_bytes, default_cache_rate
 from seat_components.bundles.results import eval_metrics, results_of
 from seat_components.bundles.template_files import fill, template
-from seat_components.bundles.transforms import (
-    LOAD_LABEL,
-    augmentation,
-    expectation,
-    fit_for_training,
-    padding,
-    preprocessing,
-)
+from seat_components.bundles.transforms import LOAD_LABEL, expectation, preprocessing
 from seat_components.tasks import Task, fold_cases, load_task
 
 # Version control keeps no empty folder, but every bundle has one for weights.
@@ -49,10 +42,6 @@ def _config_values(task: Task) -> dict[str, Any]:
         "preprocessing": preprocessing(task, labelled=False),
         "scan_preprocessing": preprocessing(task, labelled=False, series="@series"),
         "expectation": expectation(task),
-        "fit_for_training": fit_for_training(),
-        "labelled_padding": padding(True, "@val_patch_size"),
-        "padding": padding(False, "@val_patch_size"),
-        "augmentation": augmentation(),
     }
 
 

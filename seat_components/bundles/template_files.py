@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Undefined, select_autoescape
@@ -33,6 +34,7 @@ def _as_json(match: re.Match[str]) -> str:
     return f"{indent}{key}{{{{ ({match['value']}) | json({len(indent)}) }}}}"
 
 
+@cache
 def template(loader: BaseLoader | None = None) -> Environment:
     """The template of a bundle; a name that has no value is an error.
 

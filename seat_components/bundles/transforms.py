@@ -1,4 +1,4 @@
-"""The preprocessing and augmentation of a task, as MONAI config data."""
+"""The preprocessing of a task, and what its scans are like, as MONAI config data."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from seat_components.tasks import Task
 
 Config = dict[str, Any]
 READER = "seat_components.data.ScanReader"
-# Labels arrive as uint8, whatever their file's type.
 LOAD_LABEL: Config = {
     "_target_": "LoadImaged",
     "keys": "label",
     "reader": {"_target_": READER, "labels": True},
-    "dtype": None,
+    "dtype": None,  # labels arrive as uint8, whatever their file's type
 }
 
 
@@ -74,48 +73,3 @@ def expectation(task: Task) -> Config:
         "p0_5": list(task.p0_5),
         "mean": list(task.mean),
     }
-
-
-def augmentation() -> list[Config]:
-    """The random transforms of training, ending at the training patch.
-
-    Source: the published augmentation behind SEAT: patches centred on foreground every second time, rotation ±15°,
-    scaling 0.85–1.15, mirroring, gamma 0.7–1.5, contrast, additive brightness N(0, 1).
-    """
-    both = ["image", "label"]
-    modes = ["bilinear", "nearest"]
-    affine = {"_target_": "RandAffined", "keys": both, "prob": 0.5, "mode": modes, "padding_mode": "border"}
-    return [
-        {
-            "_target_": "RandCropByPosNegLabeld",
-            "keys": both,
-            "label_key": "label",
-            "spatial_size": "@sampling_patch_size",
-            "pos": 1,
-            "neg": 1,
-            "num_samples": 1,
-        },
-        {**affine, "rotate_range": "$[15 * 3.141592653589793 / 180] * 3"},
-        {**affine, "scale_range": [0.15, 0.15, 0.15]},
-        {"_target_": "CenterSpatialCropd", "keys": both, "roi_size": "@patch_size"},
-        *({"_target_": "RandFlipd", "keys": both, "prob": 0.5, "spatial_axis": axis} for axis in range(3)),
-        {"_target_": "RandAdjustContrastd", "keys": "image", "prob": 0.2, "gamma": [0.7, 1.5]},
-        {"_target_": "RandScaleIntensityFixedMeand", "keys": "image", "prob": 0.2, "factors": 0.25},
-        {"_target_": "seat_components.data.RandGaussianBrightnessd", "keys": "image", "prob": 0.2, "std": 1.0},
-    ]
-
-
-def padding(labelled: bool, size: str) -> Config:
-    """Pad a volume that is smaller than ``size``, a config reference, with each channel's darkest value."""
-    return {
-        "_target_": "seat_components.data.PadDarkestd",
-        "keys": ["image", "label"] if labelled else "image",
-        **({"label_key": "label"} if labelled else {}),
-        "size": size,
-    }
-
-
-def fit_for_training() -> list[Config]:
-    """What makes a volume ready to be cut into training patches."""
-    crop = {"_target_": "seat_components.data.CropLongVolumed", "keys": ["image", "label"], "label_key": "label"}
-    return [padding(True, "@sampling_patch_size"), crop]

@@ -7,8 +7,8 @@ import zlib
 from pathlib import Path
 from typing import Protocol
 
-BLOCK = 2**20
-MOST_UNPACKED = 2**35  # 32 GiB: no volume that can be trained on or segmented is larger
+_BLOCK = 2**20
+_MOST_UNPACKED = 2**35  # 32 GiB: no volume that can be trained on or segmented is larger
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 _HEADER = 2**16  # bytes; text headers of NRRD and MetaImage are far shorter
 
@@ -50,7 +50,7 @@ def read_to_end(stream: Readable, most: int) -> None:
         ValueError: if more than ``most`` bytes are left.
     """
     left = 0
-    while block := stream.read(BLOCK):
+    while block := stream.read(_BLOCK):
         left += len(block)
         if left > most:
             raise ValueError(f"it unpacks to over {most} bytes more than its header states")
@@ -71,7 +71,7 @@ def _require_sound_gzip(file: Path, start: int) -> None:
         packed.seek(start)
         try:
             with gzip.GzipFile(fileobj=packed) as stream:
-                read_to_end(stream, MOST_UNPACKED)
+                read_to_end(stream, _MOST_UNPACKED)
         except DAMAGE as error:
             raise ValueError(f"{file} {why_damaged(error)}") from error
 
@@ -83,13 +83,13 @@ def _require_sound_zlib(file: Path, start: int) -> None:
         try:
             while not unpacker.eof:
                 # A block that is asked for may be left over from the one before.
-                block = unpacker.unconsumed_tail or packed.read(BLOCK)
-                size = len(unpacker.decompress(block, BLOCK))
+                block = unpacker.unconsumed_tail or packed.read(_BLOCK)
+                size = len(unpacker.decompress(block, _BLOCK))
                 if not (block or size or unpacker.eof):
                     raise EOFError("the compressed data end before their end mark")
                 unpacked += size
-                if unpacked > MOST_UNPACKED:
-                    raise zlib.error(f"it unpacks to more than {MOST_UNPACKED} bytes")
+                if unpacked > _MOST_UNPACKED:
+                    raise zlib.error(f"it unpacks to more than {_MOST_UNPACKED} bytes")
         except DAMAGE as error:
             raise ValueError(f"{file} {why_damaged(error)}") from error
 

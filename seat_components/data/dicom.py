@@ -18,7 +18,7 @@ from seat_components.data.notices import notice
 from seat_components.data.slabs import Array, ScanError, Slab, Volume, split
 
 # A slice that was read: the file, and the frame in it.
-Place = tuple[Path, int]
+_Place = tuple[Path, int]
 
 
 def open_dicom(path: str, wanted: Choice = None) -> Volume:
@@ -71,7 +71,7 @@ class _Frames:
         return values.reshape((*values.shape[:2], -1))
 
 
-def _one_of(path: str, place: Sequence[int], slices: Sequence[Slice], at: Sequence[Place], read: _Frames) -> int:
+def _one_of(path: str, place: Sequence[int], slices: Sequence[Slice], at: Sequence[_Place], read: _Frames) -> int:
     """The slice at a place, where several must be the same to the bit."""
     first, *others = place
     for other in others:
@@ -86,7 +86,7 @@ def _one_of(path: str, place: Sequence[int], slices: Sequence[Slice], at: Sequen
     return first
 
 
-def _slices(series: Series) -> tuple[list[Slice], list[Place]]:
+def _slices(series: Series) -> tuple[list[Slice], list[_Place]]:
     slices, at, scales = [], [], set()
     for file in series.files:
         try:

@@ -12,9 +12,9 @@ from seat_components.data.geometry import Affine
 from seat_components.data.itk_files import LPS_TO_RAS
 from seat_components.data.slabs import ScanError
 
-STEP_TOLERANCE = 0.1  # of a step along the normal; in plane, of a pixel
-SAME_PLACE = 1e-3  # mm
-COSINE_TOLERANCE = 1e-3
+_STEP_TOLERANCE = 0.1  # of a step along the normal; in plane, of a pixel
+_SAME_PLACE = 1e-3  # mm
+_COSINE_TOLERANCE = 1e-3
 
 Vector = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ def stack_slices(slices: Sequence[Slice]) -> tuple[list[list[int]], Affine]:
     along = np.array([item.position @ first.normal for item in slices])
     places: list[list[int]] = []
     for index in np.argsort(along, kind="stable").tolist():
-        if places and along[index] - along[places[-1][0]] <= SAME_PLACE:
+        if places and along[index] - along[places[-1][0]] <= _SAME_PLACE:
             places[-1].append(index)
         else:
             places.append([index])
@@ -81,7 +81,7 @@ def stack_slices(slices: Sequence[Slice]) -> tuple[list[list[int]], Affine]:
 
 def _require_one_grid(slices: Sequence[Slice]) -> None:
     first = slices[0]
-    if np.abs(first.orientation @ first.orientation.T - np.eye(2)).max() > COSINE_TOLERANCE:
+    if np.abs(first.orientation @ first.orientation.T - np.eye(2)).max() > _COSINE_TOLERANCE:
         raise ScanError(f"holds {first.name}, whose row and column directions are no perpendicular unit vectors")
     kinds: list[list[Slice]] = []
     for item in slices:
@@ -101,8 +101,8 @@ def _require_one_grid(slices: Sequence[Slice]) -> None:
 def _alike(one: Slice, other: Slice) -> bool:
     return (
         one.size == other.size
-        and bool(np.abs(one.orientation - other.orientation).max() <= COSINE_TOLERANCE)
-        and bool(np.allclose(one.pixel, other.pixel, rtol=COSINE_TOLERANCE))
+        and bool(np.abs(one.orientation - other.orientation).max() <= _COSINE_TOLERANCE)
+        and bool(np.allclose(one.pixel, other.pixel, rtol=_COSINE_TOLERANCE))
     )
 
 
@@ -120,7 +120,7 @@ def _require_equal_steps(heights: Vector) -> float:
     """The step, in mm; slices are counted from 1 along the normal."""
     steps = np.diff(heights)
     usual = float(np.median(steps))
-    uneven = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)
+    uneven = np.flatnonzero(np.abs(steps - usual) > _STEP_TOLERANCE * usual)
     if uneven.size:
         at = int(uneven[0])
         more = f" ({uneven.size - 1} more such pair(s))" if uneven.size > 1 else ""
@@ -130,7 +130,7 @@ def _require_equal_steps(heights: Vector) -> float:
         )
     step = float(heights[-1] - heights[0]) / (len(heights) - 1)
     away = np.abs(heights - heights[0] - step * np.arange(len(heights)))
-    if away.max() > STEP_TOLERANCE * step:
+    if away.max() > _STEP_TOLERANCE * step:
         raise ScanError(
             f"has changing spacing, from {_mm(steps.min())} to {_mm(steps.max())} mm: slice {int(away.argmax()) + 1} "
             f"lies {_mm(away.max())} mm from where equal steps of {_mm(step)} mm would put it"
@@ -147,7 +147,7 @@ def _require_no_drift(slices: Sequence[Slice], places: Sequence[Sequence[int]], 
             aside = float(np.linalg.norm(away - (away @ first.normal) * first.normal))
             if aside > worst:
                 worst, at = aside, number
-    if worst > STEP_TOLERANCE * min(first.pixel):
+    if worst > _STEP_TOLERANCE * min(first.pixel):
         per_step = worst / max(at, 1)
         raise ScanError(
             f"is not stacked along its slices' normal: slice {at + 1} lies {_mm(worst)} mm beside slice 1, "

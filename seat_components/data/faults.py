@@ -12,10 +12,10 @@ from seat_components.data.expectation import Percentiles
 from seat_components.data.geometry import Survival, corner_shift, edge_lengths, numbers
 from seat_components.data.slabs import WHOLE_TOLERANCE, Array, ScanError, Volume, as_bytes
 
-GRID_TOLERANCE = 0.1  # of a voxel: more than headers lose by rounding, less than any Dice would notice
-LARGEST = 1e37  # beyond it, differences and splines leave float32, in which networks compute
-LEVELS = 256  # that float32 must be able to tell apart between an image's darkest and its brightest value
-MOST_VALUES = 1000  # of a label: more are not collected, since it is none
+_GRID_TOLERANCE = 0.1  # of a voxel: more than headers lose by rounding, less than any Dice would notice
+_LARGEST = 1e37  # beyond it, differences and splines leave float32, in which networks compute
+_LEVELS = 256  # that float32 must be able to tell apart between an image's darkest and its brightest value
+_MOST_VALUES = 1000  # of a label: more are not collected, since it is none
 _REAL = "biuf"  # numpy's letters for real numbers
 _SAMPLE = 2**18  # voxels per channel, evenly spread, from which percentiles are taken
 
@@ -66,11 +66,11 @@ def _require_real(values: Array) -> None:
 def _float32_fault(lowest: float, highest: float) -> str | None:
     """Networks compute in float32: it must hold the values, and tell them apart."""
     largest = max(abs(lowest), abs(highest))
-    if largest > LARGEST:
-        return f"has values from {lowest:g} to {highest:g}, but float32 computes safely with up to {LARGEST:g} only"
-    if lowest != highest and float(np.spacing(np.float32(largest))) * LEVELS > highest - lowest:
+    if largest > _LARGEST:
+        return f"has values from {lowest:g} to {highest:g}, but float32 computes safely with up to {_LARGEST:g} only"
+    if lowest != highest and float(np.spacing(np.float32(largest))) * _LEVELS > highest - lowest:
         return (
-            f"has values from {lowest!r} to {highest!r}: float32 tells fewer than {LEVELS} of them apart, so that the "
+            f"has values from {lowest!r} to {highest!r}: float32 tells fewer than {_LEVELS} of them apart, so that the "
             "image would be lost; subtract an offset"
         )
     return None
@@ -88,10 +88,10 @@ def label_fault(
 def _mismatch(label: Volume, image: Volume) -> str | None:
     if label.shape != image.shape:
         return f"has shape {label.shape}, but its image has {image.shape}"
-    if (shift := corner_shift(image.affine, label.affine, image.shape)) > GRID_TOLERANCE:
+    if (shift := corner_shift(image.affine, label.affine, image.shape)) > _GRID_TOLERANCE:
         return (
             f"lies on another grid than its image: their corners are up to {shift:.2g} voxels apart "
-            f"(allowed: {GRID_TOLERANCE}); affine and orientation must agree"
+            f"(allowed: {_GRID_TOLERANCE}); affine and orientation must agree"
         )
     return None
 
@@ -105,7 +105,7 @@ def _values_fault(label: Volume, labels: frozenset[int], pixdim: Sequence[float]
             whole = as_bytes(values)
             found.update(_distinct(values if whole is None else whole))
             left.add(values if whole is None else whole)
-            if len(found) > MOST_VALUES:
+            if len(found) > _MOST_VALUES:
                 break
     except Exception as error:
         return unreadable(error)

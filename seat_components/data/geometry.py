@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 Affine: TypeAlias = NDArray[np.float64]
 
 # From micro-CT to thick slices.
-FINEST, COARSEST = 0.01, 25.0  # mm
-MOST_ANISOTROPIC = 100.0
-SMALLEST_LENGTH = 5.0  # mm, of the longest of the three edges
-FLATTEST = 0.1  # |determinant| of the voxel axes' directions; 1 where they are at right angles
-MOST_RESAMPLED = 2**30  # voxels: 4 GiB in float32, more than a body of 0.7 × 0.7 × 2 m has at 1 mm
+_FINEST, _COARSEST = 0.01, 25.0  # mm
+_MOST_ANISOTROPIC = 100.0
+_SMALLEST_LENGTH = 5.0  # mm, of the longest of the three edges
+_FLATTEST = 0.1  # |determinant| of the voxel axes' directions; 1 where they are at right angles
+_MOST_RESAMPLED = 2**30  # voxels: 4 GiB in float32, more than a body of 0.7 × 0.7 × 2 m has at 1 mm
 _DEFAULT_PIXDIM = (1.0, 1.0, 1.0)
 
 
@@ -28,10 +28,10 @@ def affine_fault(affine: Affine) -> str | None:
     if not (np.isfinite(affine).all() and (edges > 0).all() and np.isfinite(edges).all()):
         return f"has an affine with voxel edges of {numbers(edges)} mm, but they must be positive and finite"
     flatness = abs(float(np.linalg.det(affine[:3, :3] / edges)))
-    if flatness < FLATTEST:
+    if flatness < _FLATTEST:
         return (
             f"has an affine whose voxel axes (nearly) lie in one plane: the determinant of their directions is "
-            f"{flatness:.2g}, but must be {FLATTEST} at least"
+            f"{flatness:.2g}, but must be {_FLATTEST} at least"
         )
     return None
 
@@ -45,25 +45,25 @@ def spacing_fault(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequen
         pixdim: spacing that it will be resampled to, in mm along the same axes; 1 mm is tried where None.
     """
     words = f"has voxel spacing {numbers(spacing)} mm"
-    if not all(FINEST <= size <= COARSEST for size in spacing):
-        return f"{words}, but each must be {FINEST:g} to {COARSEST:g} mm: is its header in another unit?"
-    if max(spacing) > MOST_ANISOTROPIC * min(spacing):
-        return f"{words}, but the largest may be {MOST_ANISOTROPIC:g} times the smallest at most"
+    if not all(_FINEST <= size <= _COARSEST for size in spacing):
+        return f"{words}, but each must be {_FINEST:g} to {_COARSEST:g} mm: is its header in another unit?"
+    if max(spacing) > _MOST_ANISOTROPIC * min(spacing):
+        return f"{words}, but the largest may be {_MOST_ANISOTROPIC:g} times the smallest at most"
     lengths = [count * size for count, size in zip(shape, spacing, strict=True)]
     extent = f"{words} and is {' × '.join(f'{length:.3g}' for length in lengths)} mm large"
-    if max(lengths) < SMALLEST_LENGTH:
-        return f"{extent}, but no scan is smaller than {SMALLEST_LENGTH:g} mm: is its header in another unit?"
+    if max(lengths) < _SMALLEST_LENGTH:
+        return f"{extent}, but no scan is smaller than {_SMALLEST_LENGTH:g} mm: is its header in another unit?"
     wanted = _DEFAULT_PIXDIM if pixdim is None else pixdim
     target = f"at {'1 mm' if pixdim is None else f'the spacing of the task, {numbers(wanted)} mm'}"
     if any(length < size for length, size in zip(lengths, wanted, strict=True)):
         return f"{extent}: {target}, less than one voxel would be left along an axis"
-    resampled = math.prod(resampled_shape(shape, spacing, wanted))
-    if resampled > MOST_RESAMPLED:
-        return f"{extent}: {target}, it would have {resampled:.2g} voxels, but {MOST_RESAMPLED} is the most allowed"
+    resampled = math.prod(_resampled_shape(shape, spacing, wanted))
+    if resampled > _MOST_RESAMPLED:
+        return f"{extent}: {target}, it would have {resampled:.2g} voxels, but {_MOST_RESAMPLED} is the most allowed"
     return None
 
 
-def resampled_shape(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequence[float]) -> tuple[int, ...]:
+def _resampled_shape(shape: Sequence[int], spacing: Sequence[float], pixdim: Sequence[float]) -> tuple[int, ...]:
     """The voxels along each axis after resampling, as MONAI counts them: the first and last centres stay."""
     return tuple(
         round((count - 1) * size / wanted) + 1 for count, size, wanted in zip(shape, spacing, pixdim, strict=True)
@@ -97,7 +97,7 @@ def numbers(values: Sequence[float] | NDArray[np.float64]) -> str:
     return " × ".join(f"{value:g}" for value in values)
 
 
-TIE = 1e-3  # of a voxel: more than resampling loses by rounding
+_TIE = 1e-3  # of a voxel: more than resampling loses by rounding
 
 
 class Survival:
@@ -141,8 +141,8 @@ def _picked(shape: Sequence[int], affine: NDArray[np.float64], pixdim: Sequence[
     orientation = nib.io_orientation(affine)
     for (world, sign), count, size in zip(orientation, shape, edge_lengths(affine), strict=True):
         wanted = pixdim[int(world)]
-        (resampled,) = resampled_shape([count], [size], [wanted])
+        (resampled,) = _resampled_shape([count], [size], [wanted])
         places = np.arange(resampled) * wanted / size
-        nearest = np.unique(np.clip(np.rint([places - TIE, places + TIE]), 0, count - 1).astype(np.int64))
+        nearest = np.unique(np.clip(np.rint([places - _TIE, places + _TIE]), 0, count - 1).astype(np.int64))
         picked.append(nearest if sign > 0 else count - 1 - nearest)
     return picked

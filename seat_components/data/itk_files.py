@@ -15,7 +15,7 @@ from seat_components.data.slabs import Array, ScanError, Slab, Volume, split
 
 NRRD = (".nrrd", ".nhdr")
 META_IMAGE = (".mha", ".mhd")
-ANATOMICAL = ("right-anterior-superior", "left-anterior-superior", "left-posterior-superior")
+_ANATOMICAL = ("right-anterior-superior", "left-anterior-superior", "left-posterior-superior")
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -59,7 +59,7 @@ def open_itk(path: str) -> Volume:
 def _remark(path: str, io: Any) -> None:
     entries = io.GetMetaDataDictionary()
     space = str(entries["NRRD_space"]) if entries.HasKey("NRRD_space") else ""
-    if not space.lower().startswith(ANATOMICAL):
+    if not space.lower().startswith(_ANATOMICAL):
         stated = f"the space '{space}'" if space else "no space"
         notice(path, f"states {stated}, hence not which way it lies in a body: it is read as left-posterior-superior.")
 

@@ -19,10 +19,10 @@ from seat_components.data.slabs import Array, ScanError, Slab, Volume, split
 
 PAIR = ".hdr"
 NIFTI = (".nii", ".nii.gz", PAIR)
-MOST_ALONG_AXIS = 2**13
-MOST_VOXELS = 2**31  # all channels together
-MOST_HEADER = 2**24  # bytes before the voxels; extensions of the header are read at once
-MOST_BEHIND = 2**20  # bytes behind the voxels
+_MOST_ALONG_AXIS = 2**13
+_MOST_VOXELS = 2**31  # all channels together
+_MOST_HEADER = 2**24  # bytes before the voxels; extensions of the header are read at once
+_MOST_BEHIND = 2**20  # bytes behind the voxels
 _DEFLATE = 1032  # a byte of a gzip file unpacks to that many at most
 
 _HEADERS: dict[int, type[Any]] = {348: nib.Nifti1Image, 540: nib.Nifti2Image}
@@ -30,7 +30,7 @@ _PAIRS: dict[type[Any], type[Any]] = {nib.Nifti1Image: nib.Nifti1Pair, nib.Nifti
 _PAIR_MAGIC = (b"ni1", b"ni2")
 
 
-def open_image(path: str | Path) -> tuple[Any, Any]:
+def _open_image(path: str | Path) -> tuple[Any, Any]:
     """The nibabel image in a NIfTI file, whose voxels are read when asked for, and its header as it stands there.
 
     A compressed file is unpacked through a stream of ours, which stays open: what is read in the file's order is
@@ -50,7 +50,7 @@ def open_image(path: str | Path) -> tuple[Any, Any]:
     return kind.from_file_map({"image": FileHolder(str(path), stream)}), header
 
 
-def require_end(image: Any) -> None:
+def _require_end(image: Any) -> None:
     """Read what is left of a compressed file behind the voxels, so that its checksum is compared.
 
     Raises:
@@ -58,7 +58,7 @@ def require_end(image: Any) -> None:
         ValueError: if the file goes on for more than 1 MiB behind the voxels.
     """
     if (stream := image.file_map["image"].fileobj) is not None:
-        read_to_end(stream, MOST_BEHIND)
+        read_to_end(stream, _MOST_BEHIND)
 
 
 def companion(path: Path) -> Path | None:
@@ -95,21 +95,23 @@ def _require_possible(header: Any, most_bytes: int) -> None:
     """Raise ValueError where a header states a size that no scan has, or that its file cannot hold."""
     dims = [int(size) for size in header["dim"]]
     shape = dims[1 : 1 + dims[0]]
-    if not (0 < dims[0] <= 7 and all(0 < size <= MOST_ALONG_AXIS for size in shape)):
-        raise ValueError(f"its header states the shape {shape}, but every axis must have 1 to {MOST_ALONG_AXIS} voxels")
-    voxels = math.prod(shape)
-    if voxels > MOST_VOXELS:
-        raise ValueError(f"its header states the shape {shape}, which are more than {MOST_VOXELS} voxels")
-    start = float(header["vox_offset"])
-    if not 0 <= start <= MOST_HEADER:
+    if not (0 < dims[0] <= 7 and all(0 < size <= _MOST_ALONG_AXIS for size in shape)):
         raise ValueError(
-            f"its header states that voxels begin at byte {start:g}, but {MOST_HEADER} is the most allowed"
+            f"its header states the shape {shape}, but every axis must have 1 to {_MOST_ALONG_AXIS} voxels"
+        )
+    voxels = math.prod(shape)
+    if voxels > _MOST_VOXELS:
+        raise ValueError(f"its header states the shape {shape}, which are more than {_MOST_VOXELS} voxels")
+    start = float(header["vox_offset"])
+    if not 0 <= start <= _MOST_HEADER:
+        raise ValueError(
+            f"its header states that voxels begin at byte {start:g}, but {_MOST_HEADER} is the most allowed"
         )
     if (stated := int(start) + voxels * header.get_data_dtype().itemsize) > most_bytes:
         raise ValueError(f"its header states {stated} bytes, but the file can hold {most_bytes} at most: truncated")
 
 
-SPACING_ROUNDING = 1e-4  # relative; pixdim and sform are float32, and some programs write four digits
+_SPACING_ROUNDING = 1e-4  # relative; pixdim and sform are float32, and some programs write four digits
 FORMS_APART = 0.1  # of a voxel
 _TO_MM = {"meter": 1000.0, "micron": 0.001}
 
@@ -119,9 +121,9 @@ def open_nifti(path: str) -> Volume:
 
     Raises:
         ScanError: for Analyze files, colour, complex and vector images.
-        Exception: what ``open_image`` and nibabel raise for a file that is missing, damaged or no image.
+        Exception: what ``_open_image`` and nibabel raise for a file that is missing, damaged or no image.
     """
-    image, stated = open_image(path)
+    image, stated = _open_image(path)
     shape = _squeezed(image.shape)
     if image.get_data_dtype().names:
         raise ScanError("is an RGB colour image, but a scan has one intensity per voxel and channel")
@@ -142,7 +144,7 @@ def open_nifti(path: str) -> Volume:
 
     def slabs() -> Iterator[Slab]:
         yield from split(values, shape, channels)
-        require_end(image)
+        _require_end(image)
 
     return Volume(
         channels=channels,
@@ -178,7 +180,7 @@ def _remark(path: str, header: Any, affine: Affine, spacing: tuple[float, ...], 
             f"states no orientation (sform and qform have code 0): its axes are taken to be {axes}, as pixdim alone "
             "is read; whether left is left, the file does not say.",
         )
-    if np.abs(edge_lengths(affine) / np.maximum(spacing, 1e-9) - 1).max() > SPACING_ROUNDING:
+    if np.abs(edge_lengths(affine) / np.maximum(spacing, 1e-9) - 1).max() > _SPACING_ROUNDING:
         taken = "sform" if s_code else "qform"
         notice(
             path,

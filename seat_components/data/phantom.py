@@ -16,11 +16,11 @@ from scipy.ndimage import gaussian_filter
 from seat_components.refusals import refuse
 from seat_components.tasks import Task, fold_cases, load_task
 
-Volume = NDArray[np.float64]
+_Field = NDArray[np.float64]
 
 _ORGAN_RADIUS = (0.34, 0.44)  # half axes as shares of the volume's; the organ fills a few per cent, as real ones do
 # Contrasts: a network sees intensities from about -2.75 to 2.75, so that ε = 8/255 of that range is 0.17.
-HALF_WINDOW = 2.75
+_HALF_WINDOW = 2.75
 _STEP = 0.9  # between neighbouring parts
 _NOISE = 0.45  # of one voxel: parts are told apart by neighbourhoods, not by single voxels
 _BIAS = 0.25
@@ -32,12 +32,12 @@ class Anatomy:
 
     Attributes:
         label: (H, W, D) class of each voxel.
-        contrast: (C, H, W, D) intensities around 0, nearly all within ±``HALF_WINDOW``.
+        contrast: (C, H, W, D) intensities around 0, nearly all within ±``_HALF_WINDOW``.
         air, bone: (H, W, D) masks of the darkest and the brightest voxels, which span the intensity range.
     """
 
     label: NDArray[np.uint8]
-    contrast: Volume
+    contrast: _Field
     air: NDArray[np.bool_]
     bone: NDArray[np.bool_]
 
@@ -70,20 +70,20 @@ def draw_anatomy(shape: Sequence[int], classes: int, channels: int, random: np.r
     return Anatomy(label, contrast, air, bone)
 
 
-def _channel(label: NDArray[np.uint8], classes: int, sign: int, random: np.random.Generator) -> Volume:
+def _channel(label: NDArray[np.uint8], classes: int, sign: int, random: np.random.Generator) -> _Field:
     means = sign * _STEP * (np.arange(classes) - (classes - 1) / 2)
     texture = _BIAS * _smooth(label.shape, 10, random) + _NOISE * random.standard_normal(label.shape)
-    structure: Volume = gaussian_filter(means[label], 0.6)
+    structure: _Field = gaussian_filter(means[label], 0.6)
     return structure + texture
 
 
-def _smooth(shape: Sequence[int], width: float, random: np.random.Generator) -> Volume:
+def _smooth(shape: Sequence[int], width: float, random: np.random.Generator) -> _Field:
     """A random field of unit variance without detail below ``width`` voxels."""
-    field: Volume = gaussian_filter(random.standard_normal(tuple(shape)), width, mode="wrap")
+    field: _Field = gaussian_filter(random.standard_normal(tuple(shape)), width, mode="wrap")
     return field / np.std(field)
 
 
-LONGEST_AXIS = 64
+_LONGEST_AXIS = 64
 _MARGIN = 4  # voxels that a phantom is, on average, wider than the patch
 _WOBBLE = 4  # voxels by which the sizes of the cases differ from that, to either side
 _TEST_SCANS = 2
@@ -150,13 +150,13 @@ def _volume(
     task: Task, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.float64]]:
     """Image (H, W, D) or (H, W, D, C), label (H, W, D) and affine of one case."""
-    typical = np.minimum(np.array(task.sampling_patch) + _MARGIN, LONGEST_AXIS)
+    typical = np.minimum(np.array(task.sampling_patch) + _MARGIN, _LONGEST_AXIS)
     shape = tuple(int(n) for n in typical + random.integers(-_WOBBLE, _WOBBLE, size=3, endpoint=True))
     anatomy = draw_anatomy(shape, len(task.labels), len(task.modalities), random)
     channels = []
     for contrast, low, high in zip(anatomy.contrast, task.p0_5, task.p99_5, strict=True):
         dark, bright = (_AIR_HU, _BONE_HU) if task.is_ct else (0.0, 1.0)
-        channel = (low + high) / 2 + (high - low) / 2 * contrast / HALF_WINDOW
+        channel = (low + high) / 2 + (high - low) / 2 * contrast / _HALF_WINDOW
         channel[anatomy.air] = dark
         channel[anatomy.bone] = bright
         channels.append(np.clip(channel, dark, bright))

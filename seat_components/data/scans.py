@@ -16,7 +16,7 @@ from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
 
-LIST = "dataset.json"
+_LIST = "dataset.json"
 
 
 class ScanList(list[dict[str, str]]):
@@ -83,14 +83,14 @@ def scan_name(scan: str | Path, dataset_dir: str | Path) -> str:
     in ``dataset_dir``, such as ``patient/series``. Of a DICOM folder, it is all of the folder's name."""
     path, root = Path(scan), Path(dataset_dir)
     name = path.resolve().name if path.is_dir() else case_name(path)
-    if (root / LIST).is_file() or not path.is_relative_to(root):
+    if (root / _LIST).is_file() or not path.is_relative_to(root):
         return name
     return str(path.relative_to(root).with_name(name)) if path != root else name
 
 
 def _listed(folder: Path, channel_names: Mapping[str, str] | None) -> tuple[list[Path], set[Path]]:
     """The scans under "test" in a dataset.json, and the files under "training"; none where there is no such list."""
-    if not (folder / LIST).is_file():
+    if not (folder / _LIST).is_file():
         return [], set()
     index = read_dataset(folder)
     require_agreement(index, channel_names)

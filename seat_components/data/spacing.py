@@ -14,8 +14,8 @@ from monai.utils import TraceKeys, ensure_tuple_rep
 from seat_components.data.geometry import spacing_fault
 from seat_components.refusals import RefusalError
 
-CUBIC = 3
-KEEP = -1.0  # monai's Spacing leaves an axis alone where the wanted spacing is not positive
+_CUBIC = 3
+_KEEP = -1.0  # monai's Spacing leaves an axis alone where the wanted spacing is not positive
 
 
 class SafeSpacingd(MapTransform, InvertibleTransform):
@@ -46,7 +46,7 @@ class SafeSpacingd(MapTransform, InvertibleTransform):
         self,
         keys: KeysCollection,
         pixdim: Sequence[float],
-        mode: int | str | Sequence[int | str] = CUBIC,
+        mode: int | str | Sequence[int | str] = _CUBIC,
         anisotropy_limit: float = 3.0,
         allow_missing_keys: bool = False,
     ) -> None:
@@ -80,15 +80,15 @@ class SafeSpacingd(MapTransform, InvertibleTransform):
         for key in self.key_iterator(result):
             for _ in range(2):
                 info = self.resample.get_most_recent_transform(result[key])[TraceKeys.EXTRA_INFO]
-                if info["mode"] == CUBIC:
+                if info["mode"] == _CUBIC:
                     info.update(mode="bilinear", padding_mode="border")
                 result[key] = self.resample.inverse(result[key])
         return result
 
     def _resampled(self, volume: MetaTensor, mode: int | str, shape: list[int] | None) -> MetaTensor:
         """Two steps, always, so that the inverse knows how many to undo; a step without work costs nothing."""
-        coarse = self._coarse_axis(volume) if mode == CUBIC else None
-        in_plane = tuple(KEEP if axis == coarse else size for axis, size in enumerate(self.pixdim))
+        coarse = self._coarse_axis(volume) if mode == _CUBIC else None
+        in_plane = tuple(_KEEP if axis == coarse else size for axis, size in enumerate(self.pixdim))
         plane_shape = None
         if shape is not None:
             plane_shape = [volume.shape[1 + axis] if axis == coarse else size for axis, size in enumerate(shape)]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from statistics import fmean
-from typing import Any
 
 from seat_components.evaluation import answers
 from seat_components.evaluation.answers import NEAR_ZERO, Verdict
 from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, is_gradient_attack
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice, worst_rows
+from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.attacked import AttackedCase, mean_dice, worst_rows
 
 TOLERANCE = 0.02
 """A difference of mean Dice up to this is not worth an alarm."""
@@ -31,9 +31,9 @@ def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
     """A search without gradients finds worse images than gradients do: the gradients are masked."""
     gains: dict[float, list[float]] = {}
     for row in _of(records, lambda name: name == "square"):
-        white = _of(records, is_gradient_attack, row["case"], row["eps_255"])
-        if white and not row.get("skipped"):  # a search that did not run proves nothing
-            gains.setdefault(row["eps_255"], []).append(max(0.0, min(map(mean_dice, white)) - mean_dice(row)))
+        white = _of(records, is_gradient_attack, row.case, row.eps_255)
+        if white and not row.skipped:  # a search that did not run proves nothing
+            gains.setdefault(row.eps_255, []).append(max(0.0, min(map(mean_dice, white)) - mean_dice(row)))
     if not gains:
         return None
     eps, gain = max(((eps, fmean(values)) for eps, values in gains.items()), key=lambda pair: pair[1])
@@ -47,13 +47,11 @@ def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
 
 def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
     """Twice the steps from another start find worse images: the attacks had not converged."""
-    worst = {(row["case"], row["eps_255"]): mean_dice(row) for row in worst_rows(records.cases)}
-    checks = [
-        row for row in records.checks if row["check"] == MORE_EFFORT and (row["case"], row.get("eps_255")) in worst
-    ]
+    worst = {(row.case, row.eps_255): mean_dice(row) for row in worst_rows(records.cases)}
+    checks = [row for row in records.checks if row.check == MORE_EFFORT and (row.case, row.eps_255) in worst]
     if not checks:
         return None
-    gain = fmean(max(0.0, worst[row["case"], row["eps_255"]] - row["value"]) for row in checks)
+    gain = fmean(max(0.0, worst[row.case, row.eps_255] - row.value) for row in checks)
     if gain <= TOLERANCE:
         return ""
     return (
@@ -64,7 +62,7 @@ def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
 
 def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
     """No network can be right at 64/255: an attack that leaves Dice there fails for reasons of its own."""
-    left = [row["value"] for row in records.checks if row["check"] == LARGE_BUDGET]
+    left = [row.value for row in records.checks if row.check == LARGE_BUDGET]
     if not left:
         return None
     if fmean(left) <= NEAR_ZERO:
@@ -79,10 +77,10 @@ def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
 def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
     """An attack does worse with more freedom: it does not use what it is given."""
     compared = False
-    for attack in dict.fromkeys(row["attack"] for row in _of(records, is_gradient_attack)):
+    for attack in dict.fromkeys(row.attack for row in _of(records, is_gradient_attack)):
         dice: dict[float, dict[str, float]] = {}
         for row in _of(records, attack.__eq__):
-            dice.setdefault(row["eps_255"], {})[row["case"]] = mean_dice(row)
+            dice.setdefault(row.eps_255, {})[row.case] = mean_dice(row)
         for smaller, larger in combinations(sorted(dice), 2):
             both = sorted(set(dice[smaller]) & set(dice[larger]))
             if not both:
@@ -99,10 +97,10 @@ def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
 
 def random_noise_hurts(records: RobustnessRecords) -> Verdict:
     """Random noise within the budget costs Dice: the network is fragile, not only attackable."""
-    clean = {row["case"]: mean_dice(row) for row in records.cases if row["attack"] == "clean"}
+    clean = {row.case: mean_dice(row) for row in records.cases if row.attack == "clean"}
     losses: dict[float, list[float]] = {}
     for row in _of(records, lambda name: name == "random"):
-        losses.setdefault(row["eps_255"], []).append(clean[row["case"]] - mean_dice(row))
+        losses.setdefault(row.eps_255, []).append(clean[row.case] - mean_dice(row))
     if not losses:
         return None
     hurt = {eps: fmean(values) for eps, values in losses.items() if fmean(values) > TOLERANCE}
@@ -116,11 +114,11 @@ def random_noise_hurts(records: RobustnessRecords) -> Verdict:
 
 def _of(
     records: RobustnessRecords, wanted: Callable[[str], bool], case: str | None = None, eps_255: float | None = None
-) -> Sequence[dict[str, Any]]:
+) -> Sequence[AttackedCase]:
     return [
         row
         for row in records.cases
-        if wanted(row["attack"]) and case in (None, row["case"]) and eps_255 in (None, row["eps_255"])
+        if wanted(row.attack) and case in (None, row.case) and eps_255 in (None, row.eps_255)
     ]
 
 

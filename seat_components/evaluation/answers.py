@@ -13,8 +13,9 @@ from seat_components.attacks.losses import voxel_margin
 from seat_components.attacks.reading import Reading, not_finite
 from seat_components.attacks.victim import Victim, under_attack
 from seat_components.evaluation.case import Case
-from seat_components.evaluation.protocols import is_gradient_attack, main_budget
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.protocols import is_gradient_attack
+from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.attacked import main_budget, mean_dice
 
 NOT_FINITE = "logits not finite"
 PROBABILITIES = "outputs are probabilities"
@@ -114,22 +115,22 @@ def _difference(first: Tensor, second: Tensor) -> float:
 
 def _values(records: RobustnessRecords, check: str) -> dict[str, float]:
     """Case → what the check found at its clean image."""
-    return {row["case"]: row["value"] for row in records.checks if row["check"] == check}
+    return {row.case: row.value for row in records.checks if row.check == check}
 
 
 def logits_not_finite(records: RobustnessRecords) -> Verdict:
     """The network fails: on the clean image, or on one that an attack has found."""
-    rows = [row for row in records.checks if row["check"] == NOT_FINITE]
+    rows = [row for row in records.checks if row.check == NOT_FINITE]
     if not rows:
         return None
-    failed = [row for row in rows if row["value"] > 0]
+    failed = [row for row in rows if row.value > 0]
     if not failed:
         return ""
-    worst = max(failed, key=lambda row: row["value"])
-    where = f"under {worst['attack']} at {worst['eps_255']:g}/255" if worst.get("attack") else "without any attack"
+    worst = max(failed, key=lambda row: row.value)
+    where = f"under {worst.attack} at {worst.eps_255:g}/255" if worst.attack else "without any attack"
     return (
-        f"In {len({row['case'] for row in failed})} case(s) logits are not finite, as in {worst['value']:.2%} of the "
-        f"voxels of {worst['case']} {where}. Such voxels count as wrong, and an attacked image that makes the first "
+        f"In {len({row.case for row in failed})} case(s) logits are not finite, as in {worst.value:.2%} of the "
+        f"voxels of {worst.case} {where}. Such voxels count as wrong, and an attacked image that makes the first "
         "one counts as Dice 0. Look for divisions, roots and logarithms without a guard, and for half precision that "
         "overflows."
     )
@@ -168,7 +169,7 @@ def not_deterministic(records: RobustnessRecords) -> Verdict:
     if not differences:
         return None
     worst = max(differences, key=lambda case: differences[case])
-    if differences[worst] <= SAME_ANSWER or records.header.get("settings", {}).get("all", {}).get("draws", 1) > 1:
+    if differences[worst] <= SAME_ANSWER or records.header.settings.get("all", {}).get("draws", 1) > 1:
         return ""
     return (
         f"Asked twice about {worst}, the network gives logits that differ by {differences[worst]:.1%} of the largest, "
@@ -195,8 +196,8 @@ def zero_gradients(records: RobustnessRecords) -> Verdict:
 
 
 def _gradients_succeed(records: RobustnessRecords, case: str) -> bool:
-    rows = [row for row in records.cases if row["case"] == case and is_gradient_attack(row["attack"])]
+    rows = [row for row in records.cases if row.case == case and is_gradient_attack(row.attack)]
     if not rows:
         return False
-    main = main_budget([row["eps_255"] for row in rows])
-    return min(mean_dice(row) for row in rows if row["eps_255"] == main) <= NEAR_ZERO
+    main = main_budget([row.eps_255 for row in rows])
+    return min(mean_dice(row) for row in rows if row.eps_255 == main) <= NEAR_ZERO

@@ -20,11 +20,12 @@ from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.ensemble import Ensemble
-from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
+from seat_components.evaluation.identity import evaluated, fingerprints, name_of
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.slices import save_slices
 from seat_components.files import case_name
+from seat_components.records.robustness import AttackedEvaluation
 from seat_components.refusals import refuse
 
 SCOPES = {
@@ -83,20 +84,15 @@ class AttackUpdate:
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
             refuse(f"max_cases is {max_cases!r}, but it must be a whole number, 1 or more, or null for all cases")
         self.max_cases = max_cases
-        header = {
-            "bundle": bundle,
-            "weights_sha256": sha256(weights),
-            "protocol": protocol,
-            "settings": chosen.settings(),
-            "seed": seed,
-            "scope": scope,
-            "inputs": SCOPES[scope],
-            "data": data_description(dataset_dir),
-            "val_patch_size": val_patch_size,
-            "versions": versions(),
-            "rule": ABSENT_CLASS_RULE,
-            "device": "cpu",
-        }
+        header = AttackedEvaluation(
+            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE).said(),
+            protocol=protocol,
+            settings=chosen.settings(),
+            seed=seed,
+            scope=scope,
+            inputs=SCOPES[scope],
+            device="cpu",
+        )
         self.slices = Path(output_dir) / "slices"
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
         self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
@@ -135,7 +131,7 @@ class AttackUpdate:
         case = Case(name, place, image, label, _voxel_mm3(batchdata["image"]))
         if name in self.files:
             self.records.files[name] = self.files[name]
-        self.records.header["device"] = str(image.device)
+        self.records.say(device=str(image.device))
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
@@ -152,7 +148,7 @@ class AttackUpdate:
 
     def _put_slices_aside(self) -> None:
         """Pictures of cases that the record does not hold are another record's: the report must not show them."""
-        recorded = {row["case"] for row in self.records.cases}
+        recorded = {row.case for row in self.records.cases}
         for file in [file for file in self.slices.glob("*.npz") if file.stem not in recorded]:
             aside = self.slices / "aside" / file.name
             aside.parent.mkdir(exist_ok=True)
@@ -161,10 +157,9 @@ class AttackUpdate:
     def report(self) -> str:
         """The summary as lines of text."""
         alarms, checked = raise_alarms(self.records), examined(self.records)
-        content = self.records.content(alarms, checked)
         lines = [
-            f"{row['attack']:>22} at {row['eps_255']:>4g}/255: Dice {row['mean_dice']:.4f} ({row['cases']} cases)"
-            for row in content["summary"]
+            f"{row.attack:>22} at {row.eps_255:>4g}/255: Dice {row.mean_dice:.4f} ({row.cases} cases)"
+            for row in self.records.record().summary
         ]
         lines += [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in alarms]
         silent = [name for name in checked if name not in {alarm["alarm"] for alarm in alarms}]

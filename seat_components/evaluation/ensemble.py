@@ -7,7 +7,6 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,13 +16,14 @@ from seat_components.attacks import ATTACKS, Predictor
 from seat_components.attacks.modules_behind import modules_behind
 from seat_components.attacks.reading import Reading
 from seat_components.budget import IntensityBudget, budgets_of
+from seat_components.buffers import Buffers
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.case import Attacked, Case
-from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack, main_budget
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
+from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
-from seat_components.networks.buffers import Buffers
+from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)
 CHECKS_COST = "checks"
@@ -148,10 +148,10 @@ class Ensemble:
             found[NOT_DETERMINISTIC] = 1.0
         for check, value in found.items():
             if not self.records.has_check(case.name, check):
-                self.records.checks.append({"check": check, "case": case.name, "value": value})
+                self.records.checks.append(CheckedCase(check=check, case=case.name, value=value))
 
-    def _rows(self, case: Case, eps_255: float) -> list[dict[str, Any]]:
-        return [row for row in self.records.cases if row["case"] == case.name and row["eps_255"] == eps_255]
+    def _rows(self, case: Case, eps_255: float) -> list[AttackedCase]:
+        return [row for row in self.records.cases if row.case == case.name and row.eps_255 == eps_255]
 
     def _drop_partial_budgets(self, case: Case) -> None:
         """Forget a stopped case's results at budgets that are not asked for now and lack some of the attacks."""
@@ -160,12 +160,10 @@ class Ensemble:
             for setting in self.protocol.attacks
             if not setting.one_budget and (setting.cases is None or case.place < setting.cases)
         ]
-        own = [row for row in self.records.cases if row["case"] == case.name]
-        others = {row["eps_255"] for row in own} - {0, *self.eps_255}
+        own = [row for row in self.records.cases if row.case == case.name]
+        others = {row.eps_255 for row in own} - {0, *self.eps_255}
         partial = {eps for eps in others if not all(self.records.has(case.name, attack, eps) for attack in everywhere)}
-        self.records.cases = [
-            row for row in self.records.cases if row["case"] != case.name or row["eps_255"] not in partial
-        ]
+        self.records.cases = [row for row in self.records.cases if row.case != case.name or row.eps_255 not in partial]
 
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))
@@ -174,11 +172,11 @@ class Ensemble:
         """The worst attack at the largest ε, made again where it was recorded before the evaluation was stopped."""
         largest = self.eps_255[-1]
         settings = {setting.attack: setting for setting in self.protocol.attacks}
-        ran = [row for row in self._rows(case, largest) if row["attack"] in settings and not row.get("skipped")]
+        ran = [row for row in self._rows(case, largest) if row.attack in settings and not row.skipped]
         lowest = min(ran, key=mean_dice, default=None)
-        if lowest is None or (worst is not None and lowest["attack"] == worst.attack):
+        if lowest is None or (worst is not None and lowest.attack == worst.attack):
             return worst
-        return self._attack(predictor, case, settings[lowest["attack"]], largest, clean)
+        return self._attack(predictor, case, settings[lowest.attack], largest, clean)
 
     def _attack(
         self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float, clean: Answer
@@ -194,7 +192,7 @@ class Ensemble:
             zero = self.records.at_zero(case, eps_255)
         if zero is not None:
             nothing = [0.0] * len(self.records.labels)
-            self.records.add(case, attack, eps_255, nothing, zero["linf_over_budget"], zero.get("of", zero["attack"]))
+            self.records.add(case, attack, eps_255, nothing, zero.linf_over_budget, zero.ran)
         return zero is not None
 
     def _run(
@@ -234,15 +232,14 @@ class Ensemble:
         if counting.found is not None and clean.failed == 0:
             adversarial = counting.found
         answer = self.scorer.answer(predictor, adversarial, case.label)
-        if (counting.found is not None and clean.failed == 0) or answer.failed > clean.failed == 0:
+        if answer.failed > clean.failed == 0:
             answer = replace(answer, dice=torch.zeros_like(answer.dice))
-            self._fails(case, setting.attack, eps_255, answer.failed)
+            row = CheckedCase(
+                check=NOT_FINITE, case=case.name, value=answer.failed, attack=setting.attack, eps_255=eps_255
+            )
+            if row not in self.records.checks:
+                self.records.checks.append(row)
         return adversarial, answer
-
-    def _fails(self, case: Case, attack: str, eps_255: float, share: float) -> None:
-        row = {"check": NOT_FINITE, "case": case.name, "value": share, "attack": attack, "eps_255": eps_255}
-        if row not in self.records.checks:
-            self.records.checks.append(row)
 
     def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
         if not self.records.has(case.name, attack, eps_255):
@@ -256,13 +253,15 @@ class Ensemble:
         main = main_budget(self.eps_255)
         eps = main if check.eps_255 is None else check.eps_255
         settings = {setting.attack: setting for setting in self.protocol.attacks if is_gradient_attack(setting.attack)}
-        attack = min((row for row in self._rows(case, main) if row["attack"] in settings), key=mean_dice)["attack"]
-        row = {"check": check.name, "case": case.name, "value": 0.0, "attack": attack, "eps_255": eps}
+        attack = min((row for row in self._rows(case, main) if row.attack in settings), key=mean_dice).attack
+        value = 0.0
         # What is at Dice 0 within the main budget is so with more steps, and within a larger budget.
         if self.records.at_zero(case.name, 0.0) is None and self.records.at_zero(case.name, main) is None:
             options = settings[attack].options
             setting = AttackSetting(attack, {**options, "steps": check.effort * options["steps"]})
             words = f"{self.seed}/{case.name}/{attack}/{eps:g}/{check.name}"
             _, answer = self._run(predictor, case, setting, eps, words, CHECKS_COST, clean)
-            row["value"] = float(answer.dice.mean())
-        self.records.checks.append(row)
+            value = float(answer.dice.mean())
+        self.records.checks.append(
+            CheckedCase(check=check.name, case=case.name, value=value, attack=attack, eps_255=eps)
+        )

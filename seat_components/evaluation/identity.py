@@ -15,6 +15,7 @@ import torch
 import seat_components
 from seat_components.data.index import ADVICE
 from seat_components.files import case_name, is_there, read_json_object
+from seat_components.records.evaluated import Evaluated
 from seat_components.refusals import refuse
 
 ENDS = 1 << 16
@@ -66,6 +67,24 @@ def data_description(dataset_dir: str | Path | None) -> str:
         return ""
     content = read_json_object(file, ADVICE)
     return " ".join(str(content.get(name, "")) for name in ("name", "description")).strip()
+
+
+def evaluated(
+    weights: str | Path, bundle: str, dataset_dir: str | Path | None, val_patch_size: Any, rule: str
+) -> Evaluated:
+    """What a record of an evaluation is one of, as the records of all evaluations say it.
+
+    Raises:
+        RefusalError: for missing weights, or an invalid dataset.json.
+    """
+    return Evaluated(
+        bundle=bundle,
+        weights_sha256=sha256(weights),
+        data=data_description(dataset_dir),
+        val_patch_size=val_patch_size,
+        rule=rule,
+        versions=versions(),
+    )
 
 
 def name_of(case: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,16 @@ from monai.networks.utils import one_hot
 from torch import Tensor
 
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
-from seat_components.evaluation.identity import data_description, fingerprints, name_of, sha256, versions
-from seat_components.evaluation.store import all_versions, read_own_record, stale_cases, write_csv, write_json
+from seat_components.evaluation.identity import evaluated, fingerprints, name_of
+from seat_components.evaluation.store import all_versions, read_own_record, stale_cases
 from seat_components.files import case_name
-from seat_components.records.resumable import check_metrics
+from seat_components.records.metrics import FILE, MEASURES, CaseMetrics, Metrics, means_of
+from seat_components.records.model import write_record
+from seat_components.records.numbers import mean_of
+from seat_components.records.table import write_table
 
+IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
 SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
-METRICS = ("dice", "hausdorff95_mm", "surface_distance_mm")
 
 
 class MetricsRecord:
@@ -52,21 +54,18 @@ class MetricsRecord:
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
     ) -> None:
-        self.path = Path(output_dir) / "metrics.json"
+        self.path = Path(output_dir) / FILE
         self.labels = list(label_names.values())[1:]
-        identity = {
-            "bundle": bundle,
-            "weights_sha256": sha256(weights),
-            "data": data_description(dataset_dir),
-            "val_patch_size": val_patch_size,
-        }
-        rules = f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
-        self.header: dict[str, Any] = {**identity, "rule": rules, "versions": versions()}
-        before = read_own_record(self.path, identity, partial(check_metrics, labels=self.labels, distances=METRICS[1:]))
-        self.cases: list[dict[str, Any]] = []
+        self.header = evaluated(
+            weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
+        )
+        said = self.header.as_json()
+        before = read_own_record(self.path, {name: said[name] for name in IDENTITY}, Metrics, self.labels)
+        self.cases: list[CaseMetrics] = []
         if before is not None:
-            self.cases = before["cases"]
-            self.header["versions"] = all_versions(before.get("versions") or {}, self.header["versions"])
+            self.cases = list(before.cases)
+            versions = all_versions(before.versions, self.header.versions)
+            self.header = self.header.model_copy(update={"versions": versions})
         self.files: dict[str, str] = {}
 
     def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -75,10 +74,10 @@ class MetricsRecord:
         If the record holds others too, as those of another fold, it is kept aside and a new one begins.
         """
         self.files = fingerprints(cases)
-        recorded = {row["case"]: row.get("files") for row in self.cases}
-        stale = stale_cases(self.path, self.header["weights_sha256"], recorded, self.files)
-        self.cases = [row for row in self.cases if row["case"] not in stale]
-        done = {row["case"] for row in self.cases}
+        recorded = {row.case: row.files for row in self.cases}
+        stale = stale_cases(self.path, self.header.weights_sha256, recorded, self.files)
+        self.cases = [row for row in self.cases if row.case not in stale]
+        done = {row.case for row in self.cases}
         return [case for case in cases if name_of(case) not in done]
 
     def attach(self, engine: Engine) -> None:
@@ -104,42 +103,37 @@ class MetricsRecord:
         distance = compute_average_surface_distance(*masks, symmetric=True, **options)[0].tolist()
         columns = (dice, [_defined(value) for value in hausdorff], [_defined(value) for value in distance])
         values = {
-            name: dict(zip(self.labels, column, strict=True)) for name, column in zip(METRICS, columns, strict=True)
+            name: dict(zip(self.labels, column, strict=True)) for name, column in zip(MEASURES, columns, strict=True)
         }
-        row = {"case": case, "files": self.files.get(case), "mean_dice": sum(dice) / len(dice), **values}
-        self.cases = [*(other for other in self.cases if other["case"] != case), row]
+        row = CaseMetrics(case=case, files=self.files.get(case), mean_dice=mean_of(dice), **values)
+        self.cases = [*(other for other in self.cases if other.case != case), row]
 
-    def content(self) -> dict[str, Any]:
+    def record(self) -> Metrics:
         """The whole record."""
-        summary: dict[str, Any] = {"mean_dice": _mean([row["mean_dice"] for row in self.cases])}
-        for name in METRICS:
-            summary[name] = {label: _mean([row[name][label] for row in self.cases]) for label in self.labels}
-        return {**self.header, "summary": summary, "cases": self.cases}
+        return Metrics(**self.header.said(), summary=means_of(self.cases, self.labels), cases=tuple(self.cases))
 
     def write(self) -> None:
         """Write the record as it is now, JSON last: for a case that it holds nothing is written again."""
-        columns = ["case", "mean_dice", *(f"{name}_{label}" for name in METRICS for label in self.labels)]
+        columns = ["case", "mean_dice", *(f"{name}_{label}" for name in MEASURES for label in self.labels)]
         rows = (
-            [row["case"], row["mean_dice"], *(row[name][label] for name in METRICS for label in self.labels)]
+            {
+                **{"case": row.case, "mean_dice": row.mean_dice},
+                **{f"{name}_{label}": value for name in MEASURES for label, value in getattr(row, name).items()},
+            }
             for row in self.cases
         )
-        write_csv(columns, rows, self.path.with_suffix(".csv"))
-        write_json(self.content(), self.path)
+        write_table(columns, rows, self.path.with_suffix(".csv"))
+        write_record(self.record(), self.path)
 
     def report(self) -> str:
         """The summary as lines of text."""
-        summary = self.content()["summary"]
+        summary = self.record().summary
         if not self.cases:
             return "No case was evaluated."
-        classes = ", ".join(f"{label} {value:.4f}" for label, value in summary["dice"].items())
-        mean = f"Mean Dice of {len(self.cases)} cases: {summary['mean_dice']:.4f} ({classes})"
+        classes = ", ".join(f"{label} {value:.4f}" for label, value in summary.dice.items())
+        mean = f"Mean Dice of {len(self.cases)} cases: {summary.mean_dice:.4f} ({classes})"
         return f"{mean}. {self.path} holds every case."
 
 
-def _defined(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
+def _defined(value: float) -> float:
+    return value if math.isfinite(value) else math.nan

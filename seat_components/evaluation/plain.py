@@ -18,6 +18,7 @@ from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import versions
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.robustness import AttackedEvaluation
 
 
 def robustness_of(
@@ -65,19 +66,27 @@ def robustness_of(
     reading = Reading(outputs, ignore_index)
     structures = labels if outputs == "sigmoid" else labels[1:]
     chosen = protocol_of(protocol, steps, 2 if outputs == "sigmoid" else len(labels), draws)
-    header = {"protocol": protocol, "settings": chosen.settings(), "seed": seed, "versions": versions()}
-    header |= {"rule": ABSENT_CLASS_RULE, "bounds": bounds, "outputs": outputs, "ignore_index": ignore_index}
+    header = AttackedEvaluation(
+        protocol=protocol,
+        settings=chosen.settings(),
+        seed=seed,
+        versions=versions(),
+        rule=ABSENT_CLASS_RULE,
+        bounds=bounds,
+        outputs=outputs,
+        ignore_index=ignore_index,
+    )
     records = RobustnessRecords(None, header, structures)
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress)
     logits = LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):
-            if any(row["case"] == name for row in records.cases):
+            if any(row.case == name for row in records.cases):
                 raise ValueError(f"There are two cases of the name {name!r}, but each has its own")
             for what, given in (("image", image), ("label", label)):
                 if not isinstance(given, Tensor):
                     raise ValueError(f"{name}: the {what} is a {type(given).__name__}: pass torch.as_tensor({what})")
-            records.header["device"] = str(image.device)
+            records.say(device=str(image.device))
             ensemble.attack(logits, Case(name, place, plain(image), plain(label), voxel_mm3))
     return records.content(raise_alarms(records), examined(records))
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seat_components.attacks import SEA_RADII
 from seat_components.refusals import refuse
-
-MAIN_EPS_255 = 8.0
-"""The budget at which one-budget attacks and checks run: the paper's, where it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +106,6 @@ def _scaled(setting: AttackSetting, factor: float) -> AttackSetting:
         return setting
     steps = max(1, round(setting.options["steps"] * factor))
     return replace(setting, options={**setting.options, "steps": steps})
-
-
-def main_budget(eps_255: Sequence[float]) -> float:
-    """8, the paper's budget, where it is among ``eps_255``; else the largest."""
-    return MAIN_EPS_255 if MAIN_EPS_255 in eps_255 else max(eps_255)
 
 
 MORE_EFFORT, LARGE_BUDGET = "more effort", "large budget"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
+
+from seat_components.records.attacked import AttackedCase, SizeDice
+from seat_components.records.numbers import mean_of
 
 SIZES = ("small", "middle", "large")
 ABSENT = "absent"
@@ -31,17 +33,14 @@ def size_groups(volumes: Mapping[str, float]) -> dict[str, list[str]]:
 
 
 def dice_by_size(
-    rows: Sequence[Mapping[str, Any]], volumes: Mapping[str, Mapping[str, float]], labels: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Mean Dice of each label, size group, attack and ε.
+    rows: Sequence[AttackedCase], volumes: Mapping[str, Mapping[str, float]], labels: Sequence[str]
+) -> list[SizeDice]:
+    """Mean Dice of each label, size group, attack and ε, in order of label and size.
 
     Args:
         rows: rows of ``robustness.json``.
         volumes: case → label → ml.
         labels: the foreground labels.
-
-    Returns:
-        ``{"label", "size", "ml": [least, most], "attack", "eps_255", "cases", "dice"}``, in order of label and size.
     """
     found = []
     for label in labels:
@@ -52,10 +51,12 @@ def dice_by_size(
             extent = [own[case] for case in cases]
             dice: dict[tuple[str, float], list[float]] = {}
             for row in rows:
-                if row["case"] in cases:
-                    dice.setdefault((row["attack"], row["eps_255"]), []).append(row["dice"][label])
-            for (attack, eps_255), values in dice.items():
-                ml = [min(extent), max(extent)]
-                place = {"label": label, "size": size, "ml": ml, "attack": attack, "eps_255": eps_255}
-                found.append({**place, "cases": len(values), "dice": sum(values) / len(values)})
+                if row.case in cases:
+                    dice.setdefault((row.attack, row.eps_255), []).append(row.dice[label])
+            for (attack, eps), values in dice.items():
+                ml = (min(extent), max(extent))
+                group = SizeDice(
+                    label=label, size=size, ml=ml, attack=attack, eps_255=eps, cases=len(values), dice=mean_of(values)
+                )
+                found.append(group)
     return found

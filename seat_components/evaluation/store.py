@@ -2,47 +2,62 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
-from seat_components.files import is_there, write_text_atomically
-from seat_components.records.fields import Fields
+from pydantic import AfterValidator
+
+from seat_components.files import is_there, read_json_object
+from seat_components.records.metrics import Metrics
+from seat_components.records.model import Record, validated
+from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
+M = TypeVar("M", Metrics, Robustness)
 
 
-def read_own_record(path: Path, identity: Mapping[str, Any], check: Callable[[Fields], None]) -> dict[str, Any] | None:
+def _hash(value: str) -> str:
+    if not re.fullmatch("[0-9a-f]{8,}", value):
+        raise ValueError(f"is {value[:70]!r}, but it must be a hash in hexadecimal. Move it away.")
+    return value
+
+
+class _OfWeights(Record):
+    weights_sha256: Annotated[str, AfterValidator(_hash)]
+
+
+def read_own_record(path: Path, identity: Mapping[str, Any], model: type[M], labels: Sequence[str]) -> M | None:
     """The record at ``path`` if it is of the same ``identity``, to go on with; else None.
 
     A record of another identity is renamed, not lost.
 
     Args:
         path: the record, which need not be there.
-        identity: the values that it must have.
-        check: refuses a record of this identity that cannot be gone on with.
+        identity: the values that it must have, as they stand in a file.
+        model: what it must be, if it is of this identity.
+        labels: names of the foreground classes.
 
     Raises:
-        RefusalError: if the file is not a record.
+        RefusalError: if the file is not a record, or one of this identity that cannot be gone on with.
     """
     if not is_there(path):
         return None
-    record = Fields.of_file(path, "Move it away, or take another --output_dir: an evaluation goes on with it.")
-    weights = record.name("weights_sha256")
-    if not re.fullmatch("[0-9a-f]{8,}", weights):
-        refuse(f"{path}: 'weights_sha256' is {weights[:70]!r}, but it must be a hash in hexadecimal. Move it away.")
-    if {name: record.values.get(name) for name in identity} == json.loads(json.dumps(dict(identity))):
-        check(record)
-        logger.info(f"Going on with {path}: {len(record.array('cases'))} results are there already.")
-        return record.values
-    _put_aside(path, weights[:8], "was of other weights, data or settings")
-    return None
+    content = read_json_object(path, "Move it away, or take another --output_dir: an evaluation goes on with it.")
+    weights = validated(_OfWeights, content, str(path)).weights_sha256
+    if {name: content.get(name) for name in identity} != identity:
+        _put_aside(path, weights[:8], "was of other weights, data or settings")
+        return None
+    record = validated(model, content, str(path))
+    try:
+        record.check_continued(labels)
+    except ValueError as error:
+        refuse(f"{path}: {error}")
+    logger.info(f"Going on with {path}: {len(record.cases)} results are there already.")
+    return record
 
 
 def all_versions(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
@@ -86,17 +101,3 @@ def _put_aside(path: Path, weights: str, reason: str) -> None:
         aside = path.with_name(f"{path.stem}_{weights}_{number}{path.suffix}")
     path.replace(aside)
     logger.warning(f"{path} {reason} and is kept as {aside.name}.")
-
-
-def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write ``content``; JSON knows no NaN, so what is undefined must be None."""
-    write_text_atomically(json.dumps(content, indent=1, allow_nan=False) + "\n", path)
-
-
-def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]], path: Path) -> None:
-    """Write a table; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    write_text_atomically(text.getvalue(), path)

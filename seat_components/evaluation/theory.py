@@ -21,10 +21,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from seat_components.files import write_text_atomically
-from seat_components.records.fields import Fields
-from seat_components.refusals import refuse
+from seat_components.records.theory import FILE, Theory
 
-FILE = "theory.json"
 Convolution = (nn.Conv3d, nn.ConvTranspose3d)
 
 
@@ -126,7 +124,7 @@ def _input_shapes(network: nn.Module) -> Iterator[dict[nn.Conv3d | nn.ConvTransp
             hook.remove()
 
 
-def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> dict[str, Any]:
+def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> Theory:
     """Each example's margin, log Φ, and the mean ‖∇_x ℓ‖₁ and ‖∇_x ℓ‖₂ over ``batches`` of image and label."""
     network.eval()
     margins, gradients = [], []
@@ -137,29 +135,14 @@ def theory_of(network: nn.Module, loss: nn.Module, batches: Sequence[tuple[Tenso
         margins.append(mean_margin(logits.detach(), label.long()))
         gradients.append(torch.stack([gradient.abs().sum(), gradient.norm()]))
     mean_gradient = torch.stack(gradients).mean(0)
-    return {
-        "cases": len(batches),
-        "margins": torch.cat(margins).tolist(),
-        "log_complexity": log_complexity(network, batches[0][0]),
-        "gradient_norm_1": float(mean_gradient[0]),
-        "gradient_norm_2": float(mean_gradient[1]),
-    }
-
-
-def read_theory(file: Path) -> dict[str, Any]:
-    """What this command wrote.
-
-    Raises:
-        RefusalError: if a quantity is missing or no number.
-    """
-    fields = Fields.of_file(file, "Remove it, and its done-mark, to have it made again.")
-    for name in ("cases", "gradient_norm_1", "gradient_norm_2"):
-        fields.measured(name)
-    fields.number("log_complexity")
-    margins = fields.array("margins")
-    if not margins or not all(type(margin) in (int, float) for margin in margins):
-        refuse(f"{file}: 'margins' must list a number for each case")
-    return fields.values
+    complexity = log_complexity(network, batches[0][0])
+    return Theory(
+        cases=len(batches),
+        margins=tuple(torch.cat(margins).tolist()),
+        log_complexity=math.nan if complexity is None else complexity,
+        gradient_norm_1=float(mean_gradient[0]),
+        gradient_norm_2=float(mean_gradient[1]),
+    )
 
 
 def _main() -> None:
@@ -180,7 +163,7 @@ def _main() -> None:
     network, loss = config.get_parsed_content("network"), config.get_parsed_content("loss")
     loader = config.get_parsed_content("validate#dataloader")
     batches = [(item["image"].as_tensor().to(device), item["label"].as_tensor().to(device)) for item in loader]
-    write_text_atomically(json.dumps(theory_of(network, loss, batches), indent=1), options.out / FILE)
+    write_text_atomically(theory_of(network, loss, batches).text(), options.out / FILE)
 
 
 if __name__ == "__main__":

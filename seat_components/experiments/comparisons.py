@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
 from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.intervals import FEWEST, paired_difference, rank_correlation
 from seat_components.experiments.markdown import markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.records.robustness import WORST
+from seat_components.records.attacked import WORST
+from seat_components.records.theory import Theory
 
 PAR = 0.02
 """Two methods are on par if their Dice differs by less."""
-PREDICTORS: dict[str, Callable[[dict[str, Any]], float | None]] = {
-    "gradient norm ‖∇_x ℓ‖₁ (clean input)": lambda theory: theory["gradient_norm_1"],
-    "log Φ": lambda theory: theory["log_complexity"],
-    "mean margin": lambda theory: fmean(theory["margins"]),
+PREDICTORS: dict[str, Callable[[Theory], float]] = {
+    "gradient norm ‖∇_x ℓ‖₁ (clean input)": lambda theory: theory.gradient_norm_1,
+    "log Φ": lambda theory: theory.log_complexity,
+    "mean margin": lambda theory: fmean(theory.margins),
 }
 
 
@@ -70,7 +70,7 @@ def verdict(low: float, high: float) -> str:
 
 def choice_of_weights(found: Sequence[Checkpoint], plan: Plan) -> str:
     """Worst-case Dice of the weights that clean validation chose, minus that of the final ones; empty without both."""
-    under_attack = {run.name for run in plan.runs if "select_robust" in run.overlays}
+    under_attack = {name for name, run in plan.runs.items() if "select_robust" in run.overlays}
     attacks = list(plan.attacks)
     chosen = {(one.run, one.seed, one.weights): one for one in found}
     rows = []
@@ -88,7 +88,7 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
     One checkpoint of each, as a permutation takes them for independent: other weights of the same training, or of a
     run that continues it, may hardly differ.
     """
-    continued = {run.name for run in plan.runs if run.continues}
+    continued = {name for name, run in plan.runs.items() if run.continues}
     one_each = [one for one in found if one.weights == plan.weights[0] and one.run not in continued]
     rows = []
     for title, quantity in PREDICTORS.items():
@@ -97,7 +97,7 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
                 (value, record.mean_dice(WORST, record.compared_eps or 0))
                 for one in one_each
                 if one.theory
-                and (value := quantity(one.theory)) is not None
+                and not math.isnan(value := quantity(one.theory))
                 and (record := one.attacks.get(name)) is not None
             ]
             value, chance = rank_correlation(pairs)
@@ -110,7 +110,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     """The questions with their answers, as Markdown; those without the runs that they need are left out."""
     best = [one for one in found if one.weights == plan.weights[0]]
     names = list(plan.attacks)
-    other_starts = {run.name for run in plan.runs if run.pretrained or run.continues}
+    other_starts = {name for name, run in plan.runs.items() if run.pretrained or run.continues}
     variants = [one for one in best if one.run.split("-")[0] == "seat" and one.run not in other_starts]
     questions: dict[str, Callable[[], str]] = {
         "On par with FREE-5, and at what cost? (each run minus free-5)": lambda: against(best, "free-5", names),

@@ -15,12 +15,12 @@ from seat_components.experiments.comparisons import sections
 from seat_components.experiments.markdown import interval, markdown_table, number
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.settings import other_settings
-from seat_components.records.robustness import WORST, Robustness
+from seat_components.records.attacked import CLEAN, MAIN_EPS_255, WORST
+from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
 from seat_components.reporting.tables import duration
 
-PAPER_EPS = 8
 MOST_NAMED = 12
 # The rows of the paper's Table 1 that runs of these names repeat.
 PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
@@ -92,7 +92,7 @@ def _costs(found: Sequence[Checkpoint]) -> str:
 
 
 def _missing(plan: Plan, found: Sequence[Checkpoint]) -> str:
-    missing = [run.name for run in plan.runs if run.name not in {one.run for one in found}]
+    missing = [name for name in plan.runs if name not in {one.run for one in found}]
     return f"Runs of the plan that are not there yet: {', '.join(missing)}.\n" if missing else ""
 
 
@@ -109,12 +109,12 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
         record = one.attacks[name]
         which = f"{one.records.name}, {one.weights}" if len(weights) > 1 else one.records.name
         values = [
-            number(record.mean_dice(attack, 0 if attack == "clean" else record.compared_eps or 0)) for attack in attacks
+            number(record.mean_dice(attack, 0 if attack == CLEAN else record.compared_eps or 0)) for attack in attacks
         ]
         rows.append([which, *values, interval(list(one.worst(name).values()))])
     for epochs in paper.CHECKPOINT_EPOCHS:
         published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
-        comparable = done[0].attacks[name].protocol == "paper" and eps == PAPER_EPS
+        comparable = done[0].attacks[name].protocol == "paper" and eps == MAIN_EPS_255
         if comparable and not all(map(math.isnan, published)):
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
     cases = sorted(done[0].attacks[name].case_names)
@@ -155,26 +155,26 @@ def _settings(found: Sequence[Checkpoint], plan: Plan) -> str:
 
 
 def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
-    done = [one for one in found if one.theory]
+    done = [(one, one.theory) for one in found if one.theory]
     if not done:
         return "Not done yet.\n"
     # A γ says something where it parts the examples: the quartiles of all their margins.
-    margins = [margin for one in done for margin in one.theory["margins"]]
+    margins = [margin for _, theory in done for margin in theory.margins]
     gammas = [float(f"{gamma:.3g}") for gamma in np.quantile(margins, (0.25, 0.5, 0.75))]
-    names = ("log_complexity", "gradient_norm_1", "gradient_norm_2")
     several = len(plan.weights) > 1
     rows = [
         [
             f"{one.records.name}, {one.weights}" if several else one.records.name,
-            f"{fmean(one.theory['margins']):.4g}",
-            *(f"{margin_loss(one.theory['margins'], gamma):.2f}" for gamma in gammas),
-            *("–" if one.theory[name] is None else f"{one.theory[name]:.4g}" for name in names),
+            f"{fmean(theory.margins):.4g}",
+            *(f"{margin_loss(theory.margins, gamma):.2f}" for gamma in gammas),
+            "–" if math.isnan(theory.log_complexity) else f"{theory.log_complexity:.4g}",
+            *(f"{norm:.4g}" for norm in (theory.gradient_norm_1, theory.gradient_norm_2)),
         ]
-        for one in done
+        for one, theory in done
     ]
     losses = [f"L_γ, γ = {gamma:g}" for gamma in gammas]
     text = (
-        f"Over the {done[0].theory['cases']} cases that any attack saw. L_γ: the share of cases whose mean voxel "
+        f"Over the {done[0][1].cases} cases that any attack saw. L_γ: the share of cases whose mean voxel "
         "margin is at most γ, here at the quartiles of all checkpoints' margins.\n"
     )
     header = ["checkpoint", "mean margin", *losses, "log Φ", "‖∇_x ℓ‖₁", "‖∇_x ℓ‖₂"]

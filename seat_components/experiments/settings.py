@@ -31,7 +31,7 @@ ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
 
 def schedule_of(plan: Plan, run: str) -> SelfAdaptiveSchedule | None:
     """The schedule that ``run`` trains with, new; None for a method that does not adapt."""
-    entry = next(one for one in plan.runs if one.name == run)
+    entry = plan.runs[run]
     config = ConfigParser()
     config.read_config([str(plan.bundle / "configs" / f"{name}.json") for name in ("train", *entry.overlays)])
     for name, value in {**plan.common, **plan.train, **entry.train}.items():

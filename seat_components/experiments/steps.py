@@ -10,12 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from seat_components.evaluation.identity import sha256
-from seat_components.experiments.plan import Plan, Run
+from seat_components.experiments.plan import Plan
 from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
-from seat_components.records.fields import Fields
 from seat_components.records.history import FILE, read_history
+from seat_components.records.model import Name, Record, Rows, read_record
+from seat_components.records.numbers import Measured
 from seat_components.refusals import refuse
 from seat_components.running.command_line import bundle_command
+
+
+class Done(Record):
+    """A done-mark: how a step was done, and in how many seconds.
+
+    Attributes:
+        fingerprint: of the command.
+        bundle: the name of the bundle in which it ran.
+        source_sha256: the hash of the weights of another run that it started from.
+    """
+
+    fingerprint: Name
+    seconds: Measured
+    command: Rows[str] = ()
+    bundle: str = ""
+    source_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,13 +83,13 @@ class Step:
         """
         if not is_there(self.mark):
             return None
-        done = Fields.of_file(self.mark, "Remove it to do the step again.")
-        source, bundle = self._source_hash(), done.text("bundle", self.bundle)
+        done = read_record(Done, self.mark, "Remove it to do the step again.")
+        source, bundle = self._source_hash(), done.bundle or self.bundle
         changes = {
-            "by another command than the plan's now": done.name("fingerprint") != self.fingerprint,
+            "by another command than the plan's now": done.fingerprint != self.fingerprint,
             f"in the bundle {bundle}, not {self.bundle}": bundle != self.bundle,
             f"from other weights than {self.source} is now": (
-                source is not None and done.text("source_sha256", source) != source
+                None not in (source, done.source_sha256) and done.source_sha256 != source
             ),
         }
         for change, happened in changes.items():
@@ -81,7 +98,7 @@ class Step:
                     f"{self.name} was done {change} (see {self.mark}): rename the run, or remove its folder to do it "
                     "again"
                 )
-        return done.measured("seconds")
+        return done.seconds
 
     def prepare(self) -> None:
         """Make the folder, and give a continued training what it starts from."""
@@ -102,14 +119,14 @@ class Step:
         """
         if self.epochs is not None and trained_epochs(self.folder) < self.epochs:
             refuse(f"{self.name} ended after epoch {trained_epochs(self.folder)} of {self.epochs}")
-        done = {
-            "fingerprint": self.fingerprint,
-            "seconds": round(seconds, 1),
-            "command": list(self.words[1:]),
-            "bundle": self.bundle,
-            "source_sha256": self._source_hash(),
-        }
-        write_text_atomically(json.dumps(done, indent=1), self.mark)
+        done = Done(
+            fingerprint=self.fingerprint,
+            seconds=round(seconds, 1),
+            command=self.words[1:],
+            bundle=self.bundle,
+            source_sha256=self._source_hash(),
+        )
+        write_text_atomically(done.text(), self.mark)
 
     def _source_hash(self) -> str | None:
         # Where the source is gone, it is made again first.
@@ -142,36 +159,36 @@ def steps_of(plan: Plan) -> Iterator[Step]:
                 yield from _examinations(plan, run, seed, weights)
 
 
-def _training(plan: Plan, run: Run, seed: int) -> Step:
-    folder = run_folder(plan, run.name, seed)
-    overrides: dict[str, Any] = {"seed": seed, **plan.common, **plan.train, **run.train, **_places(plan, folder)}
+def _training(plan: Plan, run: str, seed: int) -> Step:
+    entry, folder = plan.runs[run], run_folder(plan, run, seed)
+    overrides: dict[str, Any] = {"seed": seed, **plan.common, **plan.train, **entry.train, **_places(plan, folder)}
     overrides["ckpt_dir"] = folder
-    parent = run.pretrained or run.continues
+    parent = entry.pretrained or entry.continues
     source = None if parent is None else run_folder(plan, parent, seed) / "model.pt"
-    if run.pretrained is not None:
+    if entry.pretrained is not None:
         overrides["pretrained"] = source
-    overlays = list(run.overlays)
-    if run.pretrained is not None and "finetune" not in overlays:
+    overlays = list(entry.overlays)
+    if entry.pretrained is not None and "finetune" not in overlays:
         overlays.append("finetune")
     # With resume.json a training that was stopped goes on, and one that never began begins.
     words = bundle_command(["train", *overlays, "resume"], overrides)
     return Step(
-        f"{run.name}/seed{seed}/train",
+        f"{run}/seed{seed}/train",
         "train",
         folder,
         tuple(words),
         epochs=int(overrides.get("epochs", 300)),
-        start=None if run.continues is None else run_folder(plan, run.continues, seed),
+        start=None if entry.continues is None else run_folder(plan, entry.continues, seed),
         homes=_homes(plan),
         bundle=plan.bundle.resolve().name,
         source=source,
     )
 
 
-def _examinations(plan: Plan, run: Run, seed: int, weights: str) -> Iterator[Step]:
-    file = run_folder(plan, run.name, seed) / weights
+def _examinations(plan: Plan, run: str, seed: int, weights: str) -> Iterator[Step]:
+    file = run_folder(plan, run, seed) / weights
     folder = file.with_suffix("")
-    place = f"{run.name}/seed{seed}/{file.stem}"
+    place = f"{run}/seed{seed}/{file.stem}"
     shared = {"weights": file, "seed": plan.seeds[0], **plan.common}
 
     def step(name: str, kind: str, configs: list[str], overrides: dict[str, Any]) -> Step:

@@ -12,10 +12,10 @@ from pathlib import Path
 import seat_components
 from seat_components.refusals import refuse
 
-MONAI_LABEL = "monailabel==0.8.5"
+_MONAI_LABEL = "monailabel==0.8.5"
 # What MONAI Label's server needs, without what only its scribbles need and what caps numpy below 2. Its import
 # breaks with pydicom 3; torch and monai are those that the bundles are tested with.
-REQUIREMENTS = (
+_REQUIREMENTS = (
     *("torch==2.13.0", "torchvision==0.28.0"),
     "monai[nibabel,itk,ignite,fire,tqdm,skimage,tensorboard,psutil]==1.6.1",
     *("pydicom>=2.4.4,<3", "pynetdicom>=2.0.2,<3", "dicomweb-client>=0.59.1,<0.61", "jsonschema>=3.2,<4"),
@@ -24,10 +24,10 @@ REQUIREMENTS = (
     *("girder-client", "einops", "pyyaml", "filelock", "passlib", "pyjwt", "bcrypt", "shapely", "requests"),
     *("requests-toolbelt", "google-auth", "scikit-learn"),
 )
-WITHOUT_DEPENDENCIES = (MONAI_LABEL, "pydicom-seg==0.4.1")
+_WITHOUT_DEPENDENCIES = (_MONAI_LABEL, "pydicom-seg==0.4.1")
 
 # torchvision's compiled half may not fit a CPU build of torch; its import then asks for two operators' declarations.
-DECLARATIONS = """
+_DECLARATIONS = """
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -87,13 +87,13 @@ def make_environment(folder: Path) -> Path:
     python = python_of(folder)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # torch alone first: an index with several builds of it must not be searched along with all the rest.
-    _run([*pip, *REQUIREMENTS[:2]])
-    _run([*pip, *REQUIREMENTS])
-    _run([*pip, "--no-deps", *WITHOUT_DEPENDENCIES])
+    _run([*pip, *_REQUIREMENTS[:2]])
+    _run([*pip, *_REQUIREMENTS])
+    _run([*pip, "--no-deps", *_WITHOUT_DEPENDENCIES])
     packages = Path(_run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
     (packages / "seat_components").symlink_to(Path(seat_components.__file__).parent, target_is_directory=True)
     if not _imports(python, "torchvision"):
-        (packages / "sitecustomize.py").write_text(DECLARATIONS, encoding="utf-8")
+        (packages / "sitecustomize.py").write_text(_DECLARATIONS, encoding="utf-8")
     _run([str(python), "-c", "import monailabel.main, torchvision, seat_components.training"])
     (folder / _STAMP).write_text(_fingerprint(), encoding="utf-8")
     return python
@@ -104,12 +104,12 @@ def sample_app(python: Path) -> Path:
     code = "import sysconfig; print(sysconfig.get_path('data'))"
     app = Path(_run([str(python), "-c", code]).strip()) / "monailabel" / "sample-apps" / "monaibundle"
     if not app.is_dir():
-        refuse(f"{app} does not exist: {python} is no environment with {MONAI_LABEL}. Make it anew: make label-env")
+        refuse(f"{app} does not exist: {python} is no environment with {_MONAI_LABEL}. Make it anew: make label-env")
     return app
 
 
 def _fingerprint() -> str:
-    content = repr((REQUIREMENTS, WITHOUT_DEPENDENCIES, DECLARATIONS, str(Path(seat_components.__file__).parent)))
+    content = repr((_REQUIREMENTS, _WITHOUT_DEPENDENCIES, _DECLARATIONS, str(Path(seat_components.__file__).parent)))
     return sha256(content.encode()).hexdigest()
 
 

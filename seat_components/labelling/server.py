@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 from seat_components.refusals import refuse
 
-HOST = "127.0.0.1"
+_HOST = "127.0.0.1"
 _TAIL = 20
 # The server's standard input is a pipe that only the starting process can write to. It ends when that process does,
 # however it ends, and then the whole group is killed: no server outlives its starter.
@@ -60,7 +60,7 @@ class LabelServer:
         self.start_seconds = start_seconds
         self.command = [
             *(str(python), "-m", "monailabel.main", "start_server", "-a", str(app), "-s", str(studies)),
-            *("-i", HOST, "-p", str(self.port), "-c", "models", ",".join(models)),
+            *("-i", _HOST, "-p", str(self.port), "-c", "models", ",".join(models)),
             # Without these it would look for bundles and models on the internet first.
             *("-c", "zoo_source", "local", "-c", "sam2", "false"),
             *("-c", "epistemic_model", ",".join(models)),
@@ -75,13 +75,13 @@ class LabelServer:
     @property
     def address(self) -> str:
         """What to type into a viewer or a browser."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{_HOST}:{self.port}"
 
     def __enter__(self) -> LabelServer:
         """Start the server, and return when it answers."""
         with socket.socket() as probe:
             # Whoever answers there would be taken for the server.
-            if probe.connect_ex((HOST, self.port)) == 0:
+            if probe.connect_ex((_HOST, self.port)) == 0:
                 refuse(f"port {self.port} is in use, perhaps by another MONAI Label: end that, or take another --port")
         environment = {
             **os.environ,
@@ -157,6 +157,6 @@ class LabelServer:
 def free_port() -> int:
     """A port of this machine that nobody listens on."""
     with socket.socket() as listener:
-        listener.bind((HOST, 0))
+        listener.bind((_HOST, 0))
         port: int = listener.getsockname()[1]
     return port

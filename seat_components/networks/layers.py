@@ -23,7 +23,7 @@ def rerun_in_backward(part: Callable[..., Output], *args: Tensor | bool) -> Outp
     return checkpoint(part, *args, use_reentrant=False)  # type: ignore[no-any-return]
 
 
-class DepthwiseConv3d(nn.Conv3d):
+class _DepthwiseConv3d(nn.Conv3d):
     """Depthwise 3×3×3 convolution with padding 1 and no bias."""
 
     def __init__(self, channels: int, stride: Sequence[int]) -> None:
@@ -52,7 +52,7 @@ class SeparableConv3d(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: Sequence[int] = (1, 1, 1)) -> None:
         super().__init__()
-        self.depthwise = DepthwiseConv3d(in_channels, stride)
+        self.depthwise = _DepthwiseConv3d(in_channels, stride)
         self.pointwise = PointwiseConv3d(in_channels, out_channels)
 
     def forward(self, volume: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import UnusableFileError, read_torch_file
 
-Network = TypeVar("Network", bound=nn.Module)
+_Network = TypeVar("_Network", bound=nn.Module)
 
 # Where the authors' parts stand in our network. Their lattice is `backbone.<column>.cells.<0 upper | 1 lower>`.
 _OUTER_PARTS = {
@@ -44,7 +44,7 @@ _CELL_PARTS = {
 _LEAVES = {"norm.weight": "weight", "norm.bias": "bias", "conv.weight": "depthwise.weight"}
 
 
-def load_pretrained(network: Network, file: str | Path, unchecked: bool = False) -> Network:
+def load_pretrained(network: _Network, file: str | Path, unchecked: bool = False) -> _Network:
     """Load weights into ``network``, all or none of them.
 
     Values are converted to the network's own type within their kind, such as float16 or float64 to float32. Weights in

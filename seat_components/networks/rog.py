@@ -19,8 +19,8 @@ from seat_components.networks.layers import (
 )
 
 MEMORY_MODES = ("default", "recompute", "checkpoint")
-LEVEL_CHANNELS = (64, 128, 256, 512)
-SMALL_CHANNELS = 32
+_LEVEL_CHANNELS = (64, 128, 256, 512)
+_SMALL_CHANNELS = 32
 
 # The cells in the order in which they run: (column, level, what they send). "up" goes to the level above, where
 # level 0's goes to the head, "same" to their own level, "down" to the level below.
@@ -78,12 +78,12 @@ class ROG(nn.Module):
         self.in_channels = in_channels
         self.multiples = [a * b * c * 4 for a, b, c in zip(s0, s1, s2, strict=True)]
         self.memory = memory
-        self.stem = Stem(in_channels, s0, s1)
+        self.stem = _Stem(in_channels, s0, s1)
         # Between a level and the one above it; above level 0 is the head, at the resolution of the stem's first half.
         steps = (s1, s2, (2, 2, 2), (2, 2, 2))
         self.lattice = nn.ModuleDict(
             {
-                f"column{column}_level{level}": Cell(
+                f"column{column}_level{level}": _Cell(
                     level,
                     up_scale=steps[level] if "up" in sends else None,
                     same="same" in sends,
@@ -92,7 +92,7 @@ class ROG(nn.Module):
                 for column, level, sends in LATTICE
             }
         )
-        self.head = Head(out_channels, s0, dropout)
+        self.head = _Head(out_channels, s0, dropout)
 
     @property
     def memory(self) -> str:
@@ -128,7 +128,7 @@ class ROG(nn.Module):
         inbox = [[small], [finest], torch.jit.annotate(list[Tensor], []), [], []]
         for cell in self.lattice.values():
             level: int = cell.level  # type: ignore[assignment]
-            received = total(inbox[level + 1])
+            received = _total(inbox[level + 1])
             inbox[level + 1] = []
             if not is_scripting() and self._memory == "checkpoint":
                 up, same, down = rerun_in_backward(cell, received, recompute)
@@ -140,7 +140,7 @@ class ROG(nn.Module):
                 inbox[level + 1].append(same)
             if down is not None:
                 inbox[level + 2].append(down)
-        logits: Tensor = self.head(total(inbox[0]), recompute)
+        logits: Tensor = self.head(_total(inbox[0]), recompute)
         return logits
 
     def _check_size(self, image: Tensor) -> None:
@@ -162,7 +162,7 @@ class ROG(nn.Module):
             )
 
 
-def total(parts: list[Tensor]) -> Tensor:
+def _total(parts: list[Tensor]) -> Tensor:
     """The sum of tensors of one shape."""
     result = parts[0]
     for part in parts[1:]:
@@ -170,17 +170,17 @@ def total(parts: list[Tensor]) -> Tensor:
     return result
 
 
-class Stem(nn.Module):
+class _Stem(nn.Module):
     """From the image to level 0, in two halves of two separable convolutions each."""
 
     def __init__(self, in_channels: int, stride0: Sequence[int], stride1: Sequence[int]) -> None:
         super().__init__()
-        self.conv1 = SeparableConv3d(in_channels, SMALL_CHANNELS)
-        self.conv2 = PreActivation(SeparableConv3d(SMALL_CHANNELS, SMALL_CHANNELS, stride0), SMALL_CHANNELS)
-        self.norm2 = InstanceNorm(SMALL_CHANNELS, swish=True)
-        self.conv3 = SeparableConv3d(SMALL_CHANNELS, SMALL_CHANNELS)
-        self.conv4 = PreActivation(SeparableConv3d(SMALL_CHANNELS, LEVEL_CHANNELS[0], stride1), SMALL_CHANNELS)
-        self.norm4 = InstanceNorm(LEVEL_CHANNELS[0])
+        self.conv1 = SeparableConv3d(in_channels, _SMALL_CHANNELS)
+        self.conv2 = PreActivation(SeparableConv3d(_SMALL_CHANNELS, _SMALL_CHANNELS, stride0), _SMALL_CHANNELS)
+        self.norm2 = InstanceNorm(_SMALL_CHANNELS, swish=True)
+        self.conv3 = SeparableConv3d(_SMALL_CHANNELS, _SMALL_CHANNELS)
+        self.conv4 = PreActivation(SeparableConv3d(_SMALL_CHANNELS, _LEVEL_CHANNELS[0], stride1), _SMALL_CHANNELS)
+        self.norm4 = InstanceNorm(_LEVEL_CHANNELS[0])
 
     def forward(self, image: Tensor, recompute: bool) -> tuple[Tensor, Tensor]:
         """(B, M, *spatial) → the first half's result (B, 32, …) for the head, and level 0's first value (B, 64, …)."""
@@ -192,21 +192,21 @@ class Stem(nn.Module):
         return small, self.norm4(self.conv4(self.conv3(small), recompute))
 
 
-class Cell(nn.Module):
+class _Cell(nn.Module):
     """A residual core of two separable convolutions, and what it sends to the levels around it."""
 
     def __init__(
         self, level: int, up_scale: Sequence[int] | None, same: bool, down_stride: Sequence[int] | None
     ) -> None:
         super().__init__()
-        channels = LEVEL_CHANNELS[level]
+        channels = _LEVEL_CHANNELS[level]
         self.level = level
         self.same = same
         self.conv1 = PreActivation(SeparableConv3d(channels, channels))
         self.conv2 = PreActivation(SeparableConv3d(channels, channels), channels)
         self.norm2 = InstanceNorm(channels)
         self.up = None if up_scale is None else Up(channels, up_scale)
-        self.down = None if down_stride is None else Down(channels, down_stride)
+        self.down = None if down_stride is None else _Down(channels, down_stride)
 
     def forward(self, volume: Tensor, recompute: bool) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """(B, C, *spatial) → what goes up (B, C/2, …), stays (B, C, …) and goes down (B, 2C, …); None where nothing."""
@@ -230,7 +230,7 @@ class Up(nn.Module):
         return upsample(self.norm(self.reduce(volume, recompute)), self.scale)
 
 
-class Down(nn.Module):
+class _Down(nn.Module):
     """Twice the channels at a coarser resolution."""
 
     def __init__(self, channels: int, stride: Sequence[int]) -> None:
@@ -247,16 +247,16 @@ class Down(nn.Module):
         return result
 
 
-class Head(nn.Module):
+class _Head(nn.Module):
     """From the finest resolution to logits of the image's size."""
 
     def __init__(self, out_channels: int, stride0: Sequence[int], dropout: float) -> None:
         super().__init__()
-        self.conv1 = PreActivation(nn.Conv3d(SMALL_CHANNELS, SMALL_CHANNELS, 3, padding=1, bias=False))
-        self.norm1 = InstanceNorm(SMALL_CHANNELS)
+        self.conv1 = PreActivation(nn.Conv3d(_SMALL_CHANNELS, _SMALL_CHANNELS, 3, padding=1, bias=False))
+        self.norm1 = InstanceNorm(_SMALL_CHANNELS)
         self.scale = [float(factor) for factor in stride0]
         self.dropout = nn.Dropout3d(dropout)
-        self.conv2 = PointwiseConv3d(SMALL_CHANNELS, out_channels)
+        self.conv2 = PointwiseConv3d(_SMALL_CHANNELS, out_channels)
 
     def forward(self, volume: Tensor, recompute: bool) -> Tensor:
         """(B, 32, …) → logits (B, K, *spatial)."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-LISTED = 10
+_LISTED = 10
 
 
 def weight_faults(network: nn.Module, weights: Mapping[str, Any]) -> str:
@@ -82,5 +82,5 @@ def _listing(what: str, names: Iterable[str]) -> str:
     listed = list(names)
     if not listed:
         return ""
-    more = f", … and {len(listed) - LISTED} more" if len(listed) > LISTED else ""
-    return f"  {len(listed)} {what}: " + ", ".join(listed[:LISTED]) + more
+    more = f", … and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    return f"  {len(listed)} {what}: " + ", ".join(listed[:_LISTED]) + more

@@ -14,8 +14,8 @@ from seat_components.refusals import refuse
 from seat_components.tasks.table import all_ct
 
 # Names go into configs, where MONAI would run a text that begins with $ and replace one that begins with @ or %.
-NAME = re.compile(r"\w[\w .,;:+&()/°'-]*")
-MOST_LABELS = 256
+_NAME = re.compile(r"\w[\w .,;:+&()/°'-]*")
+_MOST_LABELS = 256
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ def read_description(dataset_dir: str | Path) -> DatasetDescription:
         head = f"{index.file} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
         refuse("\n  ".join([head, *missing[:20]]))
     labels = _numbered(content, "labels", index.file)
-    if not 2 <= len(labels) <= MOST_LABELS:
-        _refuse_names(index.file, "labels", f"names {len(labels)} classes, but 2 to {MOST_LABELS} can be trained")
+    if not 2 <= len(labels) <= _MOST_LABELS:
+        _refuse_names(index.file, "labels", f"names {len(labels)} classes, but 2 to {_MOST_LABELS} can be trained")
     return DatasetDescription(
         folder=index.file.parent,
         title=_text(content.get("name")) or index.file.parent.name,
@@ -87,7 +87,7 @@ def _numbered(content: dict[str, Any], section: str, file: Path) -> tuple[str, .
         _refuse_names(file, section, f"has the numbers {', '.join(names)}, but they must be 0, 1, 2, … without a gap")
     ordered = tuple(names[str(number)] for number in range(len(names)))
     for name in ordered:
-        if not isinstance(name, str) or not NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             _refuse_names(
                 file, section, f"has the name {name!r}, but a name begins with a letter or digit and is plain text"
             )

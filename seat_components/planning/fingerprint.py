@@ -17,7 +17,7 @@ from seat_components.planning.intensities import Intensities
 from seat_components.planning.measure import CaseMeasure, ObjectSize, Triple, measure_case
 from seat_components.refusals import refuse
 
-MOST_WORKERS = 4  # by default; each holds one label and reads one image
+_MOST_WORKERS = 4  # by default; each holds one label and reads one image
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measure_dataset(dataset: DatasetDescription, workers: int | None = None, pro
         RefusalError: if a case is not in order (see ``check_cases``), if the workers are not 1 or more, or if no case
             shows any foreground.
     """
-    workers = min(os.cpu_count() or 1, MOST_WORKERS) if workers is None else workers
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS) if workers is None else workers
     if workers < 1:
         refuse(f"--workers is {workers}, but at least 1 case is measured at a time.")
     cases = check_cases(list(dataset.cases.values()), range(len(dataset.labels)), len(dataset.modalities), progress)

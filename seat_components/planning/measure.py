@@ -16,7 +16,7 @@ from seat_components.data.index import Case
 from seat_components.data.slabs import Volume
 from seat_components.planning.intensities import CT_RANGE, UNIT_RANGE, Intensities
 
-NEGLIGIBLE_SHARE = 0.05  # of the largest component's volume; smaller ones are not counted
+_NEGLIGIBLE_SHARE = 0.05  # of the largest component's volume; smaller ones are not counted
 _NEIGHBOURS_26 = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -53,7 +53,7 @@ def object_sizes(label: NDArray[Any], classes: int) -> dict[int, ObjectSize]:
             continue
         components, _ = ndimage.label(label[box] == value, structure=_NEIGHBOURS_26)
         volumes = np.bincount(components.ravel())[1:]
-        kept = np.flatnonzero(volumes > NEGLIGIBLE_SHARE * volumes.max())
+        kept = np.flatnonzero(volumes > _NEGLIGIBLE_SHARE * volumes.max())
         boxes = ndimage.find_objects(components)
         edges = np.array([[axis.stop - axis.start for axis in boxes[index]] for index in kept])
         x, y, z = (float(edge) for edge in edges.mean(axis=0))

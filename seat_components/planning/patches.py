@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from seat_components.tasks.table import Size
 
 LONGEST_LAST_AXIS = 160  # voxels; a longer median counts as this
-SMALL_OBJECT = 32**3  # voxels; below it the network downsamples once less
-LARGE_DOWNSAMPLED, MEDIUM_DOWNSAMPLED = 12 * 12 * 6, 12 * 12 * 4
-SAMPLING_MARGIN = 20  # voxels around the training patch, for rotation and scaling
-LATTICE_STRIDE = 4  # what ROG's lattice downsamples beyond the planned strides
-SHORTEST_PATCH = 8  # voxels; a shorter axis is padded to it
+_SMALL_OBJECT = 32**3  # voxels; below it the network downsamples once less
+_LARGE_DOWNSAMPLED, _MEDIUM_DOWNSAMPLED = 12 * 12 * 6, 12 * 12 * 4
+_SAMPLING_MARGIN = 20  # voxels around the training patch, for rotation and scaling
+_LATTICE_STRIDE = 4  # what ROG's lattice downsamples beyond the planned strides
+_SHORTEST_PATCH = 8  # voxels; a shorter axis is padded to it
 _CAP, _LOWER_CAP = 7, 6  # of the exponent of 2 in a patch
 
 
@@ -52,7 +52,7 @@ def published_patches(median_size: Sequence[float], small_size: Sequence[float],
 
     Source: Daza et al., "Towards Robust General Medical Image Segmentation" (MICCAI 2021), published plans.
     """
-    downsamplings = 4 if small_volume < SMALL_OBJECT else 5
+    downsamplings = 4 if small_volume < _SMALL_OBJECT else 5
 
     def axes(cap: int) -> list[_Axis]:
         return [
@@ -60,10 +60,10 @@ def published_patches(median_size: Sequence[float], small_size: Sequence[float],
         ]
 
     planned = axes(_CAP)
-    if _downsampled_voxels(planned) >= LARGE_DOWNSAMPLED:
+    if _downsampled_voxels(planned) >= _LARGE_DOWNSAMPLED:
         downsamplings = 5
         planned = axes(_CAP)
-    if _downsampled_voxels(planned) >= MEDIUM_DOWNSAMPLED:
+    if _downsampled_voxels(planned) >= _MEDIUM_DOWNSAMPLED:
         planned = axes(_LOWER_CAP)
     return Patches(
         strides=_strides([axis.twos for axis in planned]),
@@ -82,14 +82,14 @@ def plan_patches(median_size: Sequence[float], small_size: Sequence[float], smal
     """
     capped = [*median_size[:2], min(median_size[2], LONGEST_LAST_AXIS)]
     patches = published_patches(capped, [max(size, 1.0) for size in small_size], small_volume)
-    factors = [LATTICE_STRIDE * math.prod(stage[axis] for stage in patches.strides) for axis in range(3)]
+    factors = [_LATTICE_STRIDE * math.prod(stage[axis] for stage in patches.strides) for axis in range(3)]
     val = _size(math.ceil(size / factor) * factor for size, factor in zip(patches.val, factors, strict=True))
     return replace(patches, val=val)
 
 
 def _plan_axis(size: float, small: float, downsamplings: int, cap: int) -> _Axis:
-    if size < SHORTEST_PATCH:
-        return _Axis(SHORTEST_PATCH, SHORTEST_PATCH, SHORTEST_PATCH, 0)
+    if size < _SHORTEST_PATCH:
+        return _Axis(_SHORTEST_PATCH, _SHORTEST_PATCH, _SHORTEST_PATCH, 0)
     usable = 0.7 * size if size > 128 else size
     exponent = min(int(math.log2(usable)), cap)
     train, val = 1 << exponent, 1 << min(int(math.log2(usable)), _CAP)
@@ -99,7 +99,7 @@ def _plan_axis(size: float, small: float, downsamplings: int, cap: int) -> _Axis
         train = train * 3 // 2
     if val * 1.5 < usable:
         val = val * 3 // 2
-    sampling = train + SAMPLING_MARGIN if train + SAMPLING_MARGIN < usable else train
+    sampling = train + _SAMPLING_MARGIN if train + _SAMPLING_MARGIN < usable else train
     return _Axis(train, sampling, max(int(size // 2), val), twos)
 
 

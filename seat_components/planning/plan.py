@@ -15,8 +15,8 @@ from seat_components.planning.patches import Patches, plan_patches
 from seat_components.refusals import refuse
 from seat_components.training.memory import GIB, step_bytes
 
-BATCH_BYTES = 22 * GIB  # of a 24 GB GPU, for a float32 step; mixed precision leaves room
-LARGEST_BATCH = 22  # the largest published
+_BATCH_BYTES = 22 * GIB  # of a 24 GB GPU, for a float32 step; mixed precision leaves room
+_LARGEST_BATCH = 22  # the largest published
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def batch_size(patches: Patches, channels: int, classes: int, cases: int) -> int
     network = ROG(channels, classes, patches.strides)
     fixed, per_patch = step_bytes(network, (channels, *patches.train))
     trained = cases - math.ceil(cases / 5)
-    return max(min((BATCH_BYTES - fixed) // per_patch, LARGEST_BATCH, trained // 2), 1)
+    return max(min((_BATCH_BYTES - fixed) // per_patch, _LARGEST_BATCH, trained // 2), 1)
 
 
 def _check_intensities(dataset: DatasetDescription, fingerprint: Fingerprint) -> None:

@@ -1,9 +1,7 @@
-"""The record of a training run, training_history.csv, and what is averaged from it."""
+"""The record of a training's epochs, training_history.csv, and what is averaged from it."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +9,56 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import ConfigDict
 
-from seat_components.files import read_text
+from seat_components.records.model import Record
+from seat_components.records.numbers import mean_of
+from seat_components.records.table import Cell, UnboundedCell, read_table
 from seat_components.refusals import refuse
 
 FILE = "training_history.csv"
-COLUMNS = (
-    "epoch",
-    "g",
-    "gradient_norm",
-    "threshold",
-    "backpropagations",
-    "train_loss",
-    "val_mean_dice",
-    "learning_rate",
-    "seconds",
-)
 LABEL_PREFIX = "val_dice_"
-MAY_DIVERGE = ("gradient_norm", "threshold", "train_loss")
-"""Columns that may hold an infinity."""
-MOST_EPOCHS, LARGEST = 10**6, 1e15
+MOST_EPOCHS = 10**6
 
 Values = npt.NDArray[np.float64]
+
+
+class Epoch(Record):
+    """One line: a finished epoch; NaN where not measured. Beside these columns, ``val_dice_<label>`` of each label.
+
+    Attributes:
+        epoch: its number, from 1.
+        g: backpropagations per batch that the schedule asked for in this epoch.
+        gradient_norm: K̃.
+        threshold: of the schedule, after this epoch's check.
+        backpropagations: per batch and cumulative, counted where backward() was called.
+        train_loss: mean over batches, of each batch's last replay.
+        val_mean_dice: mean over foreground classes and validation cases.
+        learning_rate: during the epoch.
+        seconds: wall time of the epoch, validation included.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Cell]
+
+    epoch: Cell
+    g: Cell
+    gradient_norm: UnboundedCell
+    threshold: UnboundedCell
+    backpropagations: Cell
+    train_loss: UnboundedCell
+    val_mean_dice: Cell
+    learning_rate: Cell
+    seconds: Cell
+
+
+COLUMNS = tuple(Epoch.model_fields)
+
+
+def columns_of(labels: Sequence[str]) -> list[str]:
+    """The file's columns, in order, for the names of the foreground classes."""
+    place = COLUMNS.index("val_mean_dice") + 1
+    return [*COLUMNS[:place], *(LABEL_PREFIX + label for label in labels), *COLUMNS[place:]]
 
 
 @dataclass(frozen=True)
@@ -55,8 +81,7 @@ class History:
 
     Attributes:
         epoch: the epochs' numbers, ascending, from 1.
-        columns: the other columns by name (see ``COLUMNS``); ``seconds`` in seconds, ``backpropagations`` per
-            batch and cumulative.
+        columns: the other columns by name (see ``Epoch``).
         val_dice: validation Dice by label name.
     """
 
@@ -96,8 +121,7 @@ class History:
         for first in range(1, self.epochs + 1, length):
             last = min(first + length - 1, self.epochs)
             inside = self["gradient_norm"][(self.epoch >= first) & (self.epoch <= last)]
-            finite = inside[np.isfinite(inside)]
-            windows.append(Window(first, last, float(finite.mean()) if finite.size else math.nan))
+            windows.append(Window(first, last, mean_of(inside[np.isfinite(inside)].tolist())))
         return windows
 
 
@@ -113,19 +137,11 @@ def read_history(path: Path) -> History | None:
     Raises:
         RefusalError: if a column is missing, a cell is not a number, or the epochs do not ascend from 1.
     """
-    text = read_text(path, "It must be a table of comma-separated values.")
-    try:
-        header, *rows = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
-    except csv.Error as error:
-        refuse(f"{path} is not readable as a table of comma-separated values ({error})")
-    if len(set(header)) < len(header):
-        refuse(f"{path} names a column twice in its first line: {', '.join(header)}")
-    missing = [name for name in COLUMNS if name not in header]
-    if missing:
-        refuse(f"{path} has no column {', '.join(missing)}: its first line must name {', '.join(COLUMNS)}")
+    rows = read_table(Epoch, path)
     if not rows:
         return None
-    table = {name: _column(path, rows, name, header) for name in header}
+    said = [row.model_dump() for row in rows]
+    table = {name: np.array([row[name] for row in said], dtype=np.float64) for name in said[0]}
     epoch = table.pop("epoch")
     ascends = np.isfinite(epoch).all() and (epoch % 1 == 0).all() and (np.diff(epoch) > 0).all()
     if not ascends or not 1 <= epoch[0] <= epoch[-1] <= MOST_EPOCHS:
@@ -134,19 +150,3 @@ def read_history(path: Path) -> History | None:
         name.removeprefix(LABEL_PREFIX): values for name, values in table.items() if name.startswith(LABEL_PREFIX)
     }
     return History(epoch, {name: table[name] for name in COLUMNS if name != "epoch"}, labels)
-
-
-def _column(path: Path, rows: Sequence[Sequence[str]], name: str, header: Sequence[str]) -> Values:
-    position = header.index(name)
-    values = np.full(len(rows), np.nan)
-    for i, row in enumerate(rows):
-        if len(row) != len(header):
-            refuse(f"{path}, line {i + 2}: {len(row)} cells, but the first line names {len(header)} columns")
-        cell = row[position].strip()
-        try:
-            values[i] = float(cell) if cell else math.nan
-        except ValueError:
-            refuse(f"{path}, line {i + 2}: {name} is {cell!r}, but it must be a number, or empty if not measured")
-        if name not in MAY_DIVERGE and not -LARGEST < values[i] < LARGEST and not math.isnan(values[i]):
-            refuse(f"{path}, line {i + 2}: {name} is {cell!r}, but it must be a finite number of a size that occurs")
-    return values

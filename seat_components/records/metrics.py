@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seat_components.records.fields import Fields
-from seat_components.refusals import refuse
+from pydantic import Field, model_validator
+
+from seat_components.records.evaluated import Evaluated, check_dice, check_labels, check_once
+from seat_components.records.model import KeptRecord, Name, Record, Rows, read_record
+from seat_components.records.numbers import Dice, Number, mean_of
 
 FILE = "metrics.json"
+DISTANCES = ("hausdorff95_mm", "surface_distance_mm")
+MEASURES = ("dice", *DISTANCES)
+SAME = 1e-6
+"""How far a mean may be from the mean of its parts."""
 
 
 @dataclass(frozen=True)
@@ -21,24 +29,84 @@ class LabelMetrics:
     surface_distance_mm: float
 
 
-@dataclass(frozen=True)
-class Metrics:
-    """Clean metrics.
+class Means(Record):
+    """Means over the cases, and by label; distances in mm, NaN where not measured."""
+
+    mean_dice: Dice
+    dice: dict[str, Dice]
+    hausdorff95_mm: dict[str, Number] = Field(default_factory=dict)
+    surface_distance_mm: dict[str, Number] = Field(default_factory=dict)
+
+
+class CaseMetrics(KeptRecord):
+    """One case: its mean Dice, and by label; distances in mm, NaN where the class is absent.
 
     Attributes:
-        rule: how classes that are absent from a case are counted, in the evaluation's own words.
-        data: what the dataset says about itself.
-        labels: the means by label, in the file's order.
-        cases: mean Dice by case.
+        files: the fingerprint of its files; None where it is not known.
     """
 
-    bundle: str
-    weights_sha256: str
-    rule: str
-    data: str
-    mean_dice: float
-    labels: dict[str, LabelMetrics]
-    cases: dict[str, float]
+    case: Name
+    files: Name | None = None
+    mean_dice: Dice
+    dice: dict[str, Dice] = Field(default_factory=dict)
+    hausdorff95_mm: dict[str, Number] = Field(default_factory=dict)
+    surface_distance_mm: dict[str, Number] = Field(default_factory=dict)
+
+
+class Metrics(Evaluated):
+    """Everything in metrics.json."""
+
+    summary: Means
+    cases: Rows[CaseMetrics]
+
+    @model_validator(mode="after")
+    def _has_a_case_once(self) -> Metrics:
+        check_once([(row.case,) for row in self.cases])
+        return self
+
+    @property
+    def mean_dice(self) -> float:
+        """The mean over foreground classes and cases; NaN without a case."""
+        return self.summary.mean_dice
+
+    @property
+    def labels(self) -> dict[str, LabelMetrics]:
+        """The means by label, in the file's order."""
+        means = self.summary
+        return {
+            label: LabelMetrics(dice, *(getattr(means, name).get(label, math.nan) for name in DISTANCES))
+            for label, dice in means.dice.items()
+        }
+
+    @property
+    def dice_of_cases(self) -> dict[str, float]:
+        """Mean Dice by case."""
+        return {row.case: row.mean_dice for row in self.cases}
+
+    def check_continued(self, labels: Sequence[str]) -> None:
+        """Check that an evaluation of ``labels`` can go on with this record.
+
+        Raises:
+            ValueError: naming the place and the rule.
+        """
+        for number, row in enumerate(self.cases):
+            place = f"cases[{number}]"
+            check_dice(place, row.dice, labels)
+            if not abs(row.mean_dice - mean_of(row.dice.values())) <= SAME:
+                raise ValueError(f"{place}: 'mean_dice' is not the mean of its 'dice'")
+            for name in DISTANCES:
+                values = getattr(row, name)
+                check_labels(f"{place}: {name!r}", values, labels)
+                if any(value < 0 or math.isinf(value) for value in values.values()):
+                    raise ValueError(f"{place}: {name!r} must be numbers in mm, or null, 0 or more")
+
+
+def means_of(rows: Sequence[CaseMetrics], labels: Sequence[str]) -> Means:
+    """The means over cases, and by label over the cases in which the label has the metric."""
+    by_label = {
+        name: {label: mean_of(getattr(row, name)[label] for row in rows) for label in labels} for name in MEASURES
+    }
+    return Means(mean_dice=mean_of(row.mean_dice for row in rows), **by_label)
 
 
 def read_metrics(path: Path) -> Metrics:
@@ -47,24 +115,4 @@ def read_metrics(path: Path) -> Metrics:
     Raises:
         RefusalError: if a field is missing or does not fit.
     """
-    fields = Fields.of_file(path)
-    summary = fields.record("summary")
-    distances = {
-        name: summary.numbers(name) if name in summary else {} for name in ("hausdorff95_mm", "surface_distance_mm")
-    }
-    rows = fields.records("cases")
-    cases = {row.text("case"): row.dice("mean_dice") for row in rows}
-    if len(cases) < len(rows):
-        refuse(f"{path}: a case stands under 'cases' more than once, but each has one row")
-    return Metrics(
-        bundle=fields.text("bundle", "unnamed"),
-        weights_sha256=fields.text("weights_sha256", ""),
-        rule=fields.text("rule", "not written"),
-        data=fields.text("data", ""),
-        mean_dice=summary.dice("mean_dice"),
-        labels={
-            label: LabelMetrics(dice, *(values.get(label, math.nan) for values in distances.values()))
-            for label, dice in summary.dice_by_label().items()
-        },
-        cases=cases,
-    )
+    return read_record(Metrics, path)

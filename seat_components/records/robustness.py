@@ -4,99 +4,96 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from pydantic import Field, model_validator
 
-from seat_components.records.fields import Fields
-from seat_components.refusals import refuse
+from seat_components.records.attacked import (
+    CLEAN,
+    NOT_ATTACKS,
+    WORST,
+    Alarm,
+    AttackDice,
+    AttackedCase,
+    CheckedCase,
+    Cost,
+    SizeDice,
+    main_budget,
+)
+from seat_components.records.evaluated import Evaluated, check_dice, check_labels, check_once
+from seat_components.records.model import Name, Rows, read_record
+from seat_components.records.numbers import Measured, Number, mean_of
 
 FILE = "robustness.json"
-CLEAN, RANDOM, WORST = "clean", "random", "worst"
-NOT_ATTACKS = (CLEAN, RANDOM, WORST)
 BUDGET_TOLERANCE = 1e-6
-COMPARED_EPS = 8.0
-WHOLE_RANGE = 255
 
 
-@dataclass(frozen=True)
-class AttackDice:
-    """Mean foreground Dice over ``cases`` cases (NaN where not written) under one attack at ε = ``eps_255``/255."""
+class AttackedEvaluation(Evaluated):
+    """What an evaluation under attack is one of: the head of robustness.json, without results.
 
-    attack: str
-    eps_255: float
-    mean_dice: float
-    dice: dict[str, float]
-    cases: float
+    Attributes:
+        settings: each attack's options.
+        scope: ``patch`` or ``volume``.
+        inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
+        bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
+        outputs: ``softmax``, or ``sigmoid`` for structures that may overlap.
+        ignore_index: label value of voxels that do not count.
+    """
 
+    _order = (
+        *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs"),
+        *("data", "val_patch_size", "versions"),
+    )
 
-@dataclass(frozen=True)
-class SizeDice:
-    """Mean Dice of one label over the cases of one size, from ``least`` to ``most`` ml, under one attack."""
-
-    label: str
-    size: str
-    least: float
-    most: float
-    cases: float
-    attack: str
-    eps_255: float
-    dice: float
-
-
-@dataclass(frozen=True)
-class AttackedCase:
-    """One case under one attack; ``linf_over_budget`` is max |adv − x| / ε_b, NaN where not written."""
-
-    case: str
-    attack: str
-    eps_255: float
-    mean_dice: float
-    linf_over_budget: float
+    protocol: str
+    settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    seed: Any = None
+    scope: str = "patch"
+    inputs: str = ""
+    bounds: Rows[Number] | None = None
+    outputs: str = "softmax"
+    ignore_index: int | None = None
+    device: str = ""
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one attack cost over the whole evaluation: passes of the network, and seconds."""
-
-    forwards: float
-    backwards: float
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Robustness:
+class Robustness(AttackedEvaluation):
     """Everything in robustness.json, with the questions that the report asks of it.
 
     Attributes:
-        inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
-        data: what the dataset says about itself.
-        scope: ``patch`` or ``volume``.
+        summary: means over the finished cases.
         unfinished: the cases that the evaluation was stopped in; they are in no mean.
+        files: case → fingerprint of its files.
+        volumes_ml: case → label → labelled volume.
         alarms_checked: the alarms that there was something to examine for; None where the file does not say.
     """
 
-    bundle: str
-    weights_sha256: str
-    protocol: str
-    settings: dict[str, str]
-    rule: str
-    inputs: str
-    data: str
-    seed: str
-    device: str
-    versions: dict[str, str]
-    summary: tuple[AttackDice, ...]
-    cases: tuple[AttackedCase, ...]
-    by_size: tuple[SizeDice, ...]
-    size_rule: str
-    cost: dict[str, Cost]
-    alarms: tuple[str, ...]
-    alarms_checked: tuple[str, ...] | None
-    scope: str = "patch"
-    unfinished: tuple[str, ...] = ()
+    summary: Rows[AttackDice]
+    by_size: Rows[SizeDice] = ()
+    size_rule: str = ""
+    cases: Rows[AttackedCase]
+    unfinished: Rows[str] = ()
+    files: dict[str, Name] = Field(default_factory=dict)
+    volumes_ml: dict[str, dict[str, Measured]] = Field(default_factory=dict)
+    checks: Rows[CheckedCase] = ()
+    cost: dict[str, Cost] = Field(default_factory=dict)
+    alarms: Rows[Alarm] = ()
+    alarms_checked: Rows[str] | None = None
+
+    @model_validator(mode="after")
+    def _has_an_attack_once(self) -> Robustness:
+        for (attack, eps), count in Counter((row.attack, row.eps_255) for row in self.summary).items():
+            if count > 1:
+                raise ValueError(f"the summary has {attack} at eps_255 {eps:g} more than once, but once is the rule")
+        return self
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Each attack's settings in words, as in ``"steps 20, loss ce"``."""
+        return {
+            attack: ", ".join(f"{name} {value}" for name, value in row.items()) for attack, row in self.settings.items()
+        }
 
     @property
     def attacks(self) -> list[str]:
@@ -111,9 +108,8 @@ class Robustness:
 
     @property
     def compared_eps(self) -> float | None:
-        """The budget that tables show: 8 (the paper's) where it was run, else the largest; None without any."""
-        budgets = self.budgets
-        return COMPARED_EPS if COMPARED_EPS in budgets else budgets[-1] if budgets else None
+        """The budget that tables show (see ``main_budget``); None without any."""
+        return main_budget(self.budgets) if self.budgets else None
 
     @property
     def case_names(self) -> list[str]:
@@ -128,9 +124,8 @@ class Robustness:
     @property
     def largest_linf(self) -> float:
         """The largest max |adv − x| / ε_b of all cases and attacks; NaN where none was written."""
-        return max(
-            (row.linf_over_budget for row in self.cases if not math.isnan(row.linf_over_budget)), default=math.nan
-        )
+        written = [row.linf_over_budget for row in self.cases if not math.isnan(row.linf_over_budget)]
+        return max(written, default=math.nan)
 
     def mean_dice(self, attack: str, eps_255: float) -> float:
         """The summary's mean Dice; NaN where that attack did not run at that budget."""
@@ -156,30 +151,43 @@ class Robustness:
         fewest = min((cases for cases in own if not math.isnan(cases)), default=math.nan)
         return f"{fewest:g} of {every} cases" if fewest < every else ""
 
-    def clean_and_worst(self, eps_255: float) -> dict[str, tuple[float, float]]:
-        """(clean, worst) mean Dice by case at this budget, of the cases that have both.
+    def dice_of_cases(self, attack: str, eps_255: float | None) -> dict[str, float]:
+        """Mean Dice of each case under ``attack`` at a budget; ``worst`` has the finished cases."""
+        return {row.case: row.mean_dice for row in self.cases if row.attack == attack and row.eps_255 == eps_255}
 
-        Where the file has no row "worst" for a case, the lowest mean Dice of its attacks stands in.
+    def clean_and_worst(self, eps_255: float) -> dict[str, tuple[float, float]]:
+        """(clean, worst) mean Dice by case at this budget, of the cases that have both."""
+        clean, worst = self.dice_of_cases(CLEAN, 0), self.dice_of_cases(WORST, eps_255)
+        return {case: (clean[case], dice) for case, dice in sorted(worst.items()) if case in clean}
+
+    def check_continued(self, labels: Sequence[str]) -> None:
+        """Check that an evaluation of ``labels`` can go on with this record.
+
+        Raises:
+            ValueError: naming the place and the rule.
         """
-        at_budget = [row for row in self.cases if row.eps_255 == eps_255 and not math.isnan(row.mean_dice)]
-        lowest: dict[str, float] = {}
-        for row in sorted(at_budget, key=lambda row: row.mean_dice):
-            if row.attack not in NOT_ATTACKS:
-                lowest.setdefault(row.case, row.mean_dice)
-        lowest.update({row.case: row.mean_dice for row in at_budget if row.attack == WORST})
-        clean = {row.case: row.mean_dice for row in self.cases if row.attack == CLEAN}
-        return {case: (clean[case], worst) for case, worst in sorted(lowest.items()) if case in clean}
+        for name in ("checks", "volumes_ml", "cost"):
+            if name not in self.model_fields_set:
+                raise ValueError(f"has no {name!r}, but it must have it")
+        for number, row in enumerate(self.cases):
+            place = f"cases[{number}]"
+            check_dice(place, row.dice, labels)
+            if not 0 <= row.linf_over_budget < math.inf:
+                raise ValueError(
+                    f"{place}: 'linf_over_budget' is {row.linf_over_budget:g}, but it must be a number, 0 or more"
+                )
+            if row.skipped and row.of is None:
+                raise ValueError(f"{place}: 'of' is missing, but what was skipped must name the attack it stands for")
+        check_once([(row.case, row.attack, row.eps_255) for row in self.cases])
+        clean = {row.case for row in self.cases if row.attack == CLEAN}
+        if without := [row.case for row in self.cases if row.attack != WORST and row.case not in clean]:
+            raise ValueError(f"case {without[0]} has no row of the attack {CLEAN}, but each case begins with it")
+        for case, volumes in self.volumes_ml.items():
+            check_labels(f"'volumes_ml' of {case}", volumes, labels)
 
     def _from_clean(self, by_budget: dict[float, float]) -> tuple[list[float], list[float]]:
         known = {eps: dice for eps, dice in {0.0: self.clean, **by_budget}.items() if not math.isnan(dice)}
         return sorted(known), [known[eps] for eps in sorted(known)]
-
-
-def mean_of(values: Iterable[float]) -> float:
-    """The mean of an iterable of numbers, NaN left out; NaN where nothing is left."""
-    array = np.asarray(list(values), dtype=np.float64)
-    measured = array[~np.isnan(array)]
-    return float(measured.mean()) if measured.size else math.nan
 
 
 def read_robustness(path: Path) -> Robustness:
@@ -188,88 +196,4 @@ def read_robustness(path: Path) -> Robustness:
     Raises:
         RefusalError: if a field is missing or does not fit, or an attack stands twice at one budget.
     """
-    fields = Fields.of_file(path)
-    summary = tuple(
-        AttackDice(
-            row.text("attack"), eps_of(row), row.dice("mean_dice"), row.dice_by_label(), row.number("cases", math.nan)
-        )
-        for row in fields.records("summary")
-    )
-    for (attack, eps), count in Counter((row.attack, row.eps_255) for row in summary).items():
-        if count > 1:
-            refuse(f"{path}: the summary has {attack} at eps_255 {eps:g} more than once, but once is the rule")
-    cost = fields.record("cost").items() if "cost" in fields else []
-    return Robustness(
-        bundle=fields.text("bundle", "unnamed"),
-        weights_sha256=fields.text("weights_sha256", ""),
-        protocol=fields.text("protocol"),
-        settings=_settings(fields),
-        rule=fields.text("rule", ""),
-        inputs=fields.text("inputs", ""),
-        data=fields.text("data", ""),
-        seed=fields.text("seed", "not written"),
-        device=fields.text("device", "not written"),
-        versions=fields.record("versions").texts() if "versions" in fields else {},
-        summary=summary,
-        cases=tuple(_case(row) for row in fields.records("cases")),
-        by_size=tuple(_size(row) for row in fields.records("by_size")) if "by_size" in fields else (),
-        size_rule=fields.text("size_rule", ""),
-        cost={attack: cost_of(row) for attack, row in cost},
-        alarms=tuple(_alarms(fields)) if "alarms" in fields else (),
-        alarms_checked=tuple(fields.text_list("alarms_checked")) if "alarms_checked" in fields else None,
-        scope=fields.text("scope", "patch"),
-        unfinished=tuple(fields.text_list("unfinished")) if "unfinished" in fields else (),
-    )
-
-
-def _settings(fields: Fields) -> dict[str, str]:
-    """Each attack's options as text; empty where the file does not have them."""
-    if "settings" not in fields:
-        return {}
-    settings = fields.record("settings")
-    options = {attack: row.texts() for attack, row in settings.items()}
-    return {attack: ", ".join(f"{name} {value}" for name, value in found.items()) for attack, found in options.items()}
-
-
-def eps_of(row: Fields) -> float:
-    """A row's budget, which only the attack clean has at 0."""
-    eps = row.number("eps_255")
-    if not 0 <= eps <= WHOLE_RANGE:
-        refuse(f"{row.place}: 'eps_255' is {eps:g}, but a budget is 0 or a positive number of 255ths, up to 255")
-    if row.text("attack") == CLEAN and eps:
-        refuse(f"{row.place}: 'eps_255' is {eps:g}, but the attack clean has eps_255 0")
-    return eps
-
-
-def _case(row: Fields) -> AttackedCase:
-    dice = row.dice_by_label()
-    mean = row.dice("mean_dice") if "mean_dice" in row else mean_of(dice.values())
-    return AttackedCase(
-        row.text("case"), row.text("attack"), eps_of(row), mean, row.number("linf_over_budget", math.nan)
-    )
-
-
-def _size(row: Fields) -> SizeDice:
-    extent = [value for value in row.array("ml") if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(extent) != 2:
-        refuse(f"{row.place}: 'ml' must be the least and the most volume of the group in ml")
-    return SizeDice(
-        *(row.text("label"), row.text("size"), float(extent[0]), float(extent[1]), row.number("cases")),
-        *(row.text("attack"), eps_of(row), row.dice("dice")),
-    )
-
-
-def cost_of(row: Fields) -> Cost:
-    """What one attack cost."""
-    return Cost(row.measured("forwards"), row.measured("backwards"), row.measured("seconds"))
-
-
-def _alarms(fields: Fields) -> list[str]:
-    texts = []
-    for i, alarm in enumerate(fields.array("alarms")):
-        if isinstance(alarm, str):
-            texts.append(alarm)
-        else:
-            row = Fields(alarm, f"{fields.place}: alarms[{i}]")
-            texts.append(": ".join(part for part in (row.text("alarm", ""), row.text("message", "")) if part))
-    return texts
+    return read_record(Robustness, path)

@@ -9,8 +9,8 @@ from typing import TypedDict
 
 EPOCHS = 300
 CHECKPOINT_EPOCHS = ("300", "400", "500")
-FREE_BACKPROPAGATIONS = 1500
-ATTACK_NAMES = {"clean": "Clean", "apgd-ce": "APGD-CE", "pgd-ce": "PGD", "square": "Square"}
+_FREE_BACKPROPAGATIONS = 1500
+_ATTACK_NAMES = {"clean": "Clean", "apgd-ce": "APGD-CE", "pgd-ce": "PGD", "square": "Square"}
 
 WHAT_DIFFERS = (
     "What differs from the paper: its columns are those of SEAT, and no target to hit. They come from the authors' own "
@@ -21,7 +21,7 @@ WHAT_DIFFERS = (
 )
 
 
-class PaperTables(TypedDict):
+class _PaperTables(TypedDict):
     """The layout of paper_tables.json; every list has one value per task."""
 
     tasks: list[str]
@@ -30,8 +30,8 @@ class PaperTables(TypedDict):
 
 
 @cache
-def _tables() -> PaperTables:
-    tables: PaperTables = json.loads(files(__package__).joinpath("paper_tables.json").read_text(encoding="utf-8"))
+def _tables() -> _PaperTables:
+    tables: _PaperTables = json.loads(files(__package__).joinpath("paper_tables.json").read_text(encoding="utf-8"))
     return tables
 
 
@@ -57,10 +57,10 @@ def backpropagations(task: str) -> dict[str, int]:
 def dice(task: str, attack: str) -> dict[str, float]:
     """Table 2: SEAT's mean foreground Dice at ε = 8/255 by epochs trained; empty where the paper has no value."""
     index = task_index(task)
-    if index is None or attack not in ATTACK_NAMES:
+    if index is None or attack not in _ATTACK_NAMES:
         return {}
     table = _tables()["table2_mean_foreground_dice_SEAT_eps_8_255"]
-    return {epochs: values[index] for epochs, values in table[ATTACK_NAMES[attack]].items()}
+    return {epochs: values[index] for epochs, values in table[_ATTACK_NAMES[attack]].items()}
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ from seat_components.reporting.slices import largest_falls
 from seat_components.reporting.style import png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
 
-WINDOW = 50
+_WINDOW = 50
 
 
 def training(runs: Sequence[RunRecords]) -> list[Image]:
@@ -33,14 +33,14 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
             )
     longest = max((run.history.epochs for run in runs if run.history), default=0)
     if longest:
-        short = f" No run is longer than {WINDOW} epochs, so there is one window." if longest <= WINDOW else ""
+        short = f" No run is longer than {_WINDOW} epochs, so there is one window." if longest <= _WINDOW else ""
         images.append(
             Image(
                 "gradient_norm",
                 "Input-gradient norm by method (the paper's Figure 1)",
-                f"K̃ averaged over windows of {WINDOW} epochs from epoch 1; a run's last window has the epochs that are "
-                f"left of it.{short}",
-                png(gradient_norm_by_window(runs, WINDOW)),
+                f"K̃ averaged over windows of {_WINDOW} epochs from epoch 1; a run's last window has the epochs that "
+                f"are left of it.{short}",
+                png(gradient_norm_by_window(runs, _WINDOW)),
             )
         )
     return images

@@ -7,54 +7,33 @@ from pathlib import Path
 
 from seat_components.files import is_folder, is_there, resolved
 from seat_components.records import history, metrics, robustness
-from seat_components.records.fields import Fields
+from seat_components.records import run as run_record
 from seat_components.records.history import History, read_history
 from seat_components.records.metrics import Metrics, read_metrics
+from seat_components.records.model import read_record
 from seat_components.records.robustness import Robustness, read_robustness
+from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
 from seat_components.reporting.slices import AttackedSlice, read_slices
 
-RUN_FILE = "run.json"
 SLICES_FOLDER = "slices"
-
-
-@dataclass(frozen=True)
-class Description:
-    """What run.json says about a run, all optional; empty texts where it says nothing.
-
-    Attributes:
-        name: how the run is called in the report: its method, or else its folder's name.
-        method: SEAT, clean, random, FREE or PGD.
-        task: the dataset, e.g. ``Task04_Hippocampus``.
-        data: a remark on the data, e.g. that it is synthetic.
-        label_names: names by label value.
-        val_images: what the validation during training saw: "clean", or an attack.
-    """
-
-    name: str
-    bundle: str
-    method: str
-    task: str
-    data: str
-    label_names: dict[str, str]
-    val_images: str = "clean"
 
 
 @dataclass(frozen=True, eq=False)
 class RunRecords:
-    """The records of one run; None where its folder has no such file."""
+    """The records of one run; None where its folder has no such file.
 
+    Attributes:
+        name: how the run is called in the report: its method, or else its folder's name.
+    """
+
+    name: str
     folder: Path
-    description: Description
+    description: RunDescription
     history: History | None
     metrics: Metrics | None
     robustness: Robustness | None
     slices: tuple[AttackedSlice, ...]
-
-    @property
-    def name(self) -> str:
-        """How the run is called in the report."""
-        return self.description.name
 
     @property
     def bundle(self) -> str:
@@ -108,9 +87,12 @@ def read_run(folder: Path) -> RunRecords:
     """
     if not is_folder(folder):
         refuse(f"{folder} is not a folder: name the output_dir of a training, evaluation or attack run")
+    file = folder / run_record.FILE
+    description = read_record(RunDescription, file) if is_there(file) else RunDescription()
     records = RunRecords(
+        name=description.method or resolved(folder).name,
         folder=folder,
-        description=_describe(folder),
+        description=description,
         history=read_history(folder / history.FILE) if is_there(folder / history.FILE) else None,
         metrics=read_metrics(folder / metrics.FILE) if is_there(folder / metrics.FILE) else None,
         robustness=read_robustness(folder / robustness.FILE) if is_there(folder / robustness.FILE) else None,
@@ -122,17 +104,3 @@ def read_run(folder: Path) -> RunRecords:
             f"{robustness.FILE} or {SLICES_FOLDER}/*.npz, as a bundle's output_dir does after a run"
         )
     return records
-
-
-def _describe(folder: Path) -> Description:
-    path = folder / RUN_FILE
-    fields = Fields.of_file(path) if is_there(path) else Fields({}, str(path))
-    return Description(
-        name=fields.text("method", resolved(folder).name),
-        bundle=fields.text("bundle", ""),
-        method=fields.text("method", ""),
-        task=fields.text("task", ""),
-        data=fields.text("data", ""),
-        label_names=fields.record("label_names").texts() if "label_names" in fields else {},
-        val_images=fields.text("val_images", "clean"),
-    )

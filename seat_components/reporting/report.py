@@ -14,8 +14,8 @@ from seat_components.reporting import paper, tables
 from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
-PAGE = "report.html"
-PICTURE_PREFIX = "report_"
+_PAGE = "report.html"
+_PICTURE_PREFIX = "report_"
 
 
 def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
@@ -42,12 +42,12 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     folder = Path(runs[0]) if out is None else Path(out)
     if folder.exists() and not folder.is_dir():
         refuse(f"{folder} is a file, but the report needs a folder for its page and pictures")
-    records = distinct_names([read_run(Path(run)) for run in runs])
+    records = _distinct_names([read_run(Path(run)) for run in runs])
     sizes = [tables.dice_by_size(run) for run in records]
     sections = [
         Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
         Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
-        Section("Robustness", _each(pictures.robustness(records), attack_tables(records), sizes)),
+        Section("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
         Section("Cases", _each(pictures.cases(records))),
         Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
@@ -58,13 +58,13 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     for section in sections:
         for block in section.blocks:
             if isinstance(block, Image):
-                (folder / f"{PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
-    page = folder / PAGE
+                (folder / f"{_PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
+    page = folder / _PAGE
     page.write_bytes(text.encode("utf-8", "replace"))
     return page
 
 
-def attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
+def _attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
     """Dice by attack of each run, and once what makes the paper's values beside them different."""
     found = [table for run in runs if (table := tables.dice_by_attack(run))]
     beside = any(run.robustness and tables.is_beside_paper(run, run.robustness) for run in runs)
@@ -73,7 +73,9 @@ def attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
 
 def summary(run: RunRecords) -> str:
     """One line on a run: task, method, data, weights, number of cases."""
-    evaluated = run.robustness.case_names if run.robustness else list(run.metrics.cases) if run.metrics else None
+    evaluated = (
+        run.robustness.case_names if run.robustness else list(run.metrics.dice_of_cases) if run.metrics else None
+    )
     parts = [
         run.task,
         f"method {run.description.method}" if run.description.method else "",
@@ -88,7 +90,7 @@ def alarms(runs: Sequence[RunRecords]) -> Notice:
     """The sanity alarms of every evaluation, and those that the records themselves give cause for."""
     lines = []
     for run in runs:
-        found = list(run.robustness.alarms) if run.robustness else []
+        found = [str(alarm) for alarm in run.robustness.alarms] if run.robustness else []
         if run.robustness and run.robustness.largest_linf > 1 + BUDGET_TOLERANCE:
             found.append(f"the budget was exceeded: |adv − x| reached {run.robustness.largest_linf:.6f} times ε_b")
         if len(run.weights) > 1:
@@ -115,7 +117,7 @@ def missing(runs: Sequence[RunRecords]) -> Notice | None:
     return Notice("open", "Not in this report", lines) if lines else None
 
 
-def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
+def _distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
     """The runs, with their folders behind names that several have, and numbers behind what is still the same."""
     names = [run.name for run in runs]
     folders = ["/".join(resolved(run.folder).parts[-2:]) for run in runs]
@@ -123,9 +125,7 @@ def distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
     final = [
         f"{name} {longer[:i].count(name) + 1}" if longer.count(name) > 1 else name for i, name in enumerate(longer)
     ]
-    return [
-        replace(run, description=replace(run.description, name=name)) for run, name in zip(runs, final, strict=True)
-    ]
+    return [replace(run, name=name) for run, name in zip(runs, final, strict=True)]
 
 
 def _each(*groups: Sequence[Block | None]) -> list[Block]:

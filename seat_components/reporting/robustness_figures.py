@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seat_components.records.robustness import CLEAN, WORST, Robustness
+from seat_components.records.attacked import CLEAN, WORST
+from seat_components.records.robustness import Robustness
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import BLACK, GREY, attack_style, in_picture, legend_beside, run_styles, tidy
 

@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
-from seat_components.records.robustness import CLEAN
+from seat_components.records.attacked import CLEAN
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.slices import AttackedSlice, Picture
 from seat_components.reporting.style import BLACK, LABELS, in_picture
 
-OPACITY = 0.35
-PANEL_INCHES = 1.75
-MOST_COLUMNS = 6
+_OPACITY = 0.35
+_PANEL_INCHES = 1.75
+_MOST_COLUMNS = 6
 
 
 def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
@@ -29,7 +29,7 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
     otherwise ± the slice's own largest change.
     """
     steepest = max(one.image.shape[1] / one.image.shape[0] for one in slices)
-    row_inches = PANEL_INCHES * min(max(steepest, 0.5), 1.5) + 0.45
+    row_inches = _PANEL_INCHES * min(max(steepest, 0.5), 1.5) + 0.45
     figure = Figure(figsize=(10.4, row_inches * len(slices) + 0.4), layout="constrained")
     rows = figure.subplots(len(slices), 5, squeeze=False)
     classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
@@ -39,7 +39,7 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
         for axes in row:
             axes.set_xticks([])
             axes.set_yticks([])
-        grey(image, one.image)
+        _grey(image, one.image)
         overlay(label, one.image, one.label, colours)
         overlay(clean, one.image, one.clean_prediction, colours)
         overlay(attacked, one.image, one.attacked_prediction, colours)
@@ -54,33 +54,33 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
         ):
             axes.set_title(title, fontsize=8.5)
     handles = [
-        Patch(facecolor=(*to_rgb(colour), OPACITY), edgecolor=colour, label=in_picture(run.label_name(str(value))))
+        Patch(facecolor=(*to_rgb(colour), _OPACITY), edgecolor=colour, label=in_picture(run.label_name(str(value))))
         for value, colour in colours.items()
     ]
     if handles:
         figure.legend(
             handles=handles,
             loc="outside lower center",
-            ncols=min(len(handles), MOST_COLUMNS),
+            ncols=min(len(handles), _MOST_COLUMNS),
             fontsize=8,
             frameon=False,
         )
     return figure
 
 
-def grey(axes: Axes, image: Picture) -> AxesImage:
+def _grey(axes: Axes, image: Picture) -> AxesImage:
     """The image in grey, first axis to the right and second upwards (axial slices in RAS order stand upright)."""
     return axes.imshow(image.T, cmap="gray", origin="lower", interpolation="nearest")
 
 
 def overlay(axes: Axes, image: Picture, mask: Picture, colours: dict[int, str]) -> None:
     """``mask`` over ``image``: each class filled lightly and outlined in its colour."""
-    grey(axes, image)
+    _grey(axes, image)
     for value, colour in colours.items():
         inside = np.equal(mask.T, value)
         if inside.any():
             fill = np.zeros((*inside.shape, 4))
-            fill[inside] = (*to_rgb(colour), OPACITY)
+            fill[inside] = (*to_rgb(colour), _OPACITY)
             axes.imshow(fill, origin="lower", interpolation="nearest")
             # A rim of zeros closes the outlines of regions that reach the slice's edge.
             rim = np.pad(inside.astype(float), 1)

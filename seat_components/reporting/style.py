@@ -13,7 +13,7 @@ from matplotlib.text import Text
 from seat_components.reporting.records import RunRecords
 
 # Okabe and Ito's palette; yellow is left out, being too light for lines on white.
-GREY, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, BLACK = (
+GREY, _ORANGE, _SKY, _GREEN, _BLUE, VERMILION, _PURPLE, BLACK = (
     "#6e6e6e",
     "#E69F00",
     "#56B4E9",
@@ -23,29 +23,29 @@ GREY, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, BLACK = (
     "#CC79A7",
     "#000000",
 )
-METHODS = {"clean": GREY, "random": SKY, "free": ORANGE, "pgd": PURPLE, "seat": BLUE}
-OTHERS = (GREEN, VERMILION, BLACK)
-LONGEST_NAME = 60
-LINES = ("-", "--", ":", "-.")
+METHODS = {"clean": GREY, "random": _SKY, "free": _ORANGE, "pgd": _PURPLE, "seat": _BLUE}
+_OTHERS = (_GREEN, VERMILION, BLACK)
+_LONGEST_NAME = 60
+_LINES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-ATTACKS = {
+_ATTACKS = {
     "clean": (GREY, "-", "o"),
     "random": (GREY, ":", "x"),
-    "pgd-ce": (PURPLE, "-", "s"),
-    "apgd-ce": (BLUE, "-", "o"),
-    "apgd-dice": (GREEN, ":", "s"),
-    "apgd-dlr": (SKY, "--", "D"),
-    "apgd-margin": (SKY, "-", "^"),
-    "apgd-mask-ce": (GREEN, "-", "v"),
-    "apgd-mask-ce-balanced": (GREEN, "--", "P"),
-    "apgd-js": (BLUE, "--", "X"),
-    "segpgd": (PURPLE, "--", "D"),
-    "cospgd": (ORANGE, "--", "^"),
-    "fab": (ORANGE, ":", "v"),
-    "square": (ORANGE, "-", "s"),
+    "pgd-ce": (_PURPLE, "-", "s"),
+    "apgd-ce": (_BLUE, "-", "o"),
+    "apgd-dice": (_GREEN, ":", "s"),
+    "apgd-dlr": (_SKY, "--", "D"),
+    "apgd-margin": (_SKY, "-", "^"),
+    "apgd-mask-ce": (_GREEN, "-", "v"),
+    "apgd-mask-ce-balanced": (_GREEN, "--", "P"),
+    "apgd-js": (_BLUE, "--", "X"),
+    "segpgd": (_PURPLE, "--", "D"),
+    "cospgd": (_ORANGE, "--", "^"),
+    "fab": (_ORANGE, ":", "v"),
+    "square": (_ORANGE, "-", "s"),
     "worst": (VERMILION, "-", "o"),
 }
-LABELS = (ORANGE, SKY, GREEN, PURPLE, VERMILION, BLUE)
+LABELS = (_ORANGE, _SKY, _GREEN, _PURPLE, VERMILION, _BLUE)
 
 Line = tuple[str, str, str]
 
@@ -54,17 +54,17 @@ def run_styles(runs: Sequence[RunRecords]) -> list[Line]:
     """(colour, line, marker) of each run: the colour says the method, the line tells runs of one method apart."""
     methods = [run.description.method.lower().partition("-")[0] for run in runs]
     unknown = list(dict.fromkeys(method for method in methods if method not in METHODS))
-    colours = METHODS | {method: OTHERS[i % len(OTHERS)] for i, method in enumerate(unknown)}
+    colours = METHODS | {method: _OTHERS[i % len(_OTHERS)] for i, method in enumerate(unknown)}
     ranks = [methods[:i].count(method) for i, method in enumerate(methods)]
     return [
-        (colours[method], LINES[rank % len(LINES)], MARKERS[i % len(MARKERS)])
+        (colours[method], _LINES[rank % len(_LINES)], MARKERS[i % len(MARKERS)])
         for i, (method, rank) in enumerate(zip(methods, ranks, strict=True))
     ]
 
 
 def attack_style(attack: str) -> Line:
     """(colour, line, marker) of an attack, the same in every report."""
-    return ATTACKS.get(attack, (BLACK, ":", "."))
+    return _ATTACKS.get(attack, (BLACK, ":", "."))
 
 
 def tidy(axes: Axes, *, title: str = "", x: str = "", y: str = "") -> None:
@@ -89,7 +89,7 @@ def in_picture(name: str) -> str:
     matplotlib leaves a name that begins with "_" out of legends; a space before it shows it.
     """
     line = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
-    line = line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+    line = line if len(line) <= _LONGEST_NAME else f"{line[: _LONGEST_NAME - 1]}…"
     return f" {line}" if line.startswith("_") else line
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from seat_components.records.robustness import CLEAN, COMPARED_EPS, WORST, Robustness
+from seat_components.records.attacked import CLEAN, MAIN_EPS_255, WORST
+from seat_components.records.robustness import Robustness
 from seat_components.reporting import paper
 from seat_components.reporting.page import Table
 from seat_components.reporting.records import RunRecords
 
 NONE = "—"
+NOT_SAID = "not written"
 
 
 def number(value: float, form: str = ".4f") -> str:
@@ -76,7 +78,7 @@ def clean_metrics(run: RunRecords) -> Table | None:
         f"{run.name}: clean, on whole volumes",
         ["Label", "Dice", "Hausdorff 95 % [mm]", "Mean surface distance [mm]"],
         rows,
-        f"{len(run.metrics.cases)} cases. Absent classes: {run.metrics.rule.rstrip('.')}.",
+        f"{len(run.metrics.cases)} cases. Absent classes: {run.metrics.rule.rstrip('.') or NOT_SAID}.",
     )
 
 
@@ -144,7 +146,7 @@ def dice_by_attack(run: RunRecords) -> Table | None:
 
 def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
     """Whether the paper's Table 2 has this task, and the run its budget and real data."""
-    return record.compared_eps == COMPARED_EPS and paper.task_index(run.task) is not None and not run.is_phantom
+    return record.compared_eps == MAIN_EPS_255 and paper.task_index(run.task) is not None and not run.is_phantom
 
 
 def dice_by_size(run: RunRecords) -> Table | None:
@@ -157,7 +159,7 @@ def dice_by_size(run: RunRecords) -> Table | None:
     for label, size in dict.fromkeys((row.label, row.size) for row in record.by_size):
         clean, worst = found.get((label, size, CLEAN, 0)), found.get((label, size, WORST, record.compared_eps))
         if clean and worst:
-            extent = [f"{clean.least:.3g} – {clean.most:.3g}", count(clean.cases)]
+            extent = [" – ".join(f"{ml:.3g}" for ml in clean.ml), count(clean.cases)]
             dice = [number(clean.dice), number(worst.dice), number(clean.dice - worst.dice)]
             rows.append([f"{run.label_name(label)}, {size}", *extent, *dice])
     return Table(
@@ -180,7 +182,7 @@ def costs(run: RunRecords) -> Table | None:
             [attack, count(cost.forwards), count(cost.backwards), number(cost.seconds, ",.1f")]
             for attack, cost in record.cost.items()
         ],
-        f"Passes count samples; all cases and budgets together, on {record.device}.",
+        f"Passes count samples; all cases and budgets together, on {record.device or NOT_SAID}.",
     )
 
 
@@ -190,16 +192,16 @@ def protocol(run: RunRecords) -> Table | None:
     if record is None:
         return None
     rows = [
-        ["bundle", record.bundle],
+        ["bundle", record.bundle or "unnamed"],
         ["weights, SHA-256", record.weights_sha256 or NONE],
         ["protocol", record.protocol],
-        ["seed", record.seed],
+        ["seed", NOT_SAID if record.seed is None else str(record.seed)],
         ["inputs", record.inputs or NONE],
         ["data", record.data or NONE],
         ["cases", str(len(record.case_names))],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
-        ["device", record.device],
-        *([name, options] for name, options in record.settings.items() if options),
+        ["device", record.device or NOT_SAID],
+        *([name, options] for name, options in record.options.items() if options),
         *([name, version] for name, version in record.versions.items()),
     ]
     return Table(f"{run.name}: how robustness was measured", ["", ""], rows, record.rule)

@@ -24,7 +24,7 @@ from seat_components.reporting.style import (
     tidy,
 )
 
-LOGARITHMIC_FROM = 20.0
+_LOGARITHMIC_FROM = 20.0
 
 
 def training_curves(run: RunRecords, history: History, style: Line) -> Figure:
@@ -90,7 +90,7 @@ def gradient_norm_by_window(runs: Sequence[RunRecords], length: int = 50) -> Fig
     axes.set_xticks(range(len(longest)), [window.name for window in longest])
     axes.set_xlim(-0.5, max(len(longest), 1) - 0.5)
     positive = [mean for mean in means if mean > 0]
-    if positive and max(positive) > LOGARITHMIC_FROM * min(positive):
+    if positive and max(positive) > _LOGARITHMIC_FROM * min(positive):
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)

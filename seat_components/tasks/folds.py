@@ -15,11 +15,11 @@ from seat_components.refusals import refuse
 # Case names (training, validation).
 Fold: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
-COUNT = 5
-ADVICE = 'It must list the folds: {"folds": [{"training": […], "validation": […]}]}.'
+_COUNT = 5
+_ADVICE = 'It must list the folds: {"folds": [{"training": […], "validation": […]}]}.'
 
 
-def make_folds(names: Collection[str], count: int = COUNT) -> tuple[Fold, ...]:
+def make_folds(names: Collection[str], count: int = _COUNT) -> tuple[Fold, ...]:
     """Cross-validation: every case is in the validation section of exactly one fold.
 
     Cases are put into the order of the SHA-256 of their names, and every ``count``-th goes into the same fold: the same
@@ -55,7 +55,7 @@ def read_fold(file: str | Path, fold: int) -> Fold:
             a case stands in both sections or twice.
     """
     file = Path(file)
-    folds = read_json_object(file, ADVICE).get("folds")
+    folds = read_json_object(file, _ADVICE).get("folds")
     if not isinstance(folds, list) or not folds:
         refuse(f'{file} must hold a JSON object with a list "folds".')
     if isinstance(fold, bool) or not isinstance(fold, int) or not 0 <= fold < len(folds):

@@ -82,14 +82,14 @@ class Task:
 
 # CT itself, and with what is said of it in one word: contrast (CECT, NCCT), vessels (CTA, CTPA, CTV), perfusion (CTP),
 # dose and detail (LDCT, HRCT, MDCT). Not "CT1", a word for T1 with contrast, nor CBCT, which has no Hounsfield units.
-CT_NAMES = re.compile(
+_CT_NAMES = re.compile(
     r"(cc|ce|hr|ld|md|nc|ne)?ct(a|pa|p|v)?(?![^\W_])|(x[\W_]*ray[\W_]*)?comput\w*[\W_]*tomogra", re.IGNORECASE
 )
 
 
 def is_ct_name(channel: str) -> bool:
     """Whether a channel's name is CT, or begins with a word for it, as in "CT, arterial phase"."""
-    return CT_NAMES.match(channel.strip()) is not None
+    return _CT_NAMES.match(channel.strip()) is not None
 
 
 def all_ct(modalities: Iterable[str]) -> bool:

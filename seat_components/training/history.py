@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +12,15 @@ from ignite.engine import Engine, Events
 from torch.optim import Optimizer
 
 from seat_components.files import write_text_atomically
+from seat_components.records.history import FILE, LABEL_PREFIX, columns_of
+from seat_components.records.table import table_text
 
 
 class TrainingHistory:
     """Write ``training_history.csv`` anew after each epoch.
 
-    Columns: epoch; g (backpropagations per batch that the schedule asked for in this epoch); gradient_norm (K̃);
-    threshold (of the schedule, after this epoch's check); backpropagations (per batch, cumulative, counted where
-    backward() was called); train_loss (of each batch's last replay); val_mean_dice and val_dice_<label>, where
-    validated; learning_rate; seconds (wall time of the epoch, validation included). What was not measured is empty.
+    Its columns are those of ``records.history.Epoch``, and ``val_dice_<label>`` of each label. What was not measured is
+    empty.
 
     Attach it after the update, the schedule and the validation handler.
 
@@ -35,8 +32,6 @@ class TrainingHistory:
         validator: evaluator whose ``val_mean_dice`` and its details are recorded, or None.
     """
 
-    FILE_NAME = "training_history.csv"
-
     def __init__(
         self,
         directory: str | Path,
@@ -45,7 +40,7 @@ class TrainingHistory:
         labels: Sequence[str],
         validator: Engine | None = None,
     ) -> None:
-        self.path = Path(directory) / self.FILE_NAME
+        self.path = Path(directory) / FILE
         self.optimizer = optimizer
         self.schedule = schedule
         self.labels = list(labels)
@@ -91,25 +86,12 @@ class TrainingHistory:
         details = validator.state.metric_details.get("val_mean_dice")
         if details is not None:
             per_label = details.double().mean(dim=0).tolist()
-            values.update({f"val_dice_{name}": value for name, value in zip(self.labels, per_label, strict=True)})
+            values.update({LABEL_PREFIX + name: value for name, value in zip(self.labels, per_label, strict=True)})
         return values
-
-    def columns(self) -> list[str]:
-        """The file's columns, in order."""
-        return [
-            *("epoch", "g", "gradient_norm", "threshold", "backpropagations", "train_loss", "val_mean_dice"),
-            *(f"val_dice_{name}" for name in self.labels),
-            *("learning_rate", "seconds"),
-        ]
 
     def csv(self) -> str:
         """The whole history as CSV text."""
-        text = io.StringIO()
-        writer = csv.DictWriter(text, self.columns(), lineterminator="\n")
-        writer.writeheader()
-        for row in self.rows:
-            writer.writerow({name: _cell(row.get(name)) for name in self.columns()})
-        return text.getvalue()
+        return table_text(columns_of(self.labels), self.rows)
 
     def state_dict(self) -> dict[str, Any]:
         """All rows so far, and the seconds spent in an epoch that has not ended."""
@@ -123,10 +105,3 @@ class TrainingHistory:
         """Go on from ``state``."""
         self.rows = [dict(row) for row in state["rows"]]
         self._seconds_before = state["seconds"]
-
-
-def _cell(value: float | int | None) -> str:
-    """A number that reads back as the same number; empty where there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return repr(value)

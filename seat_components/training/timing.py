@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
+import math
 import sys
 import time
 from pathlib import Path
@@ -13,30 +12,26 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from seat_components.files import write_text_atomically
+from seat_components.records.table import parse_table, write_table
+from seat_components.records.timing import COLUMNS, FILE, Timing
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("epoch", "step_seconds", "data_seconds", "peak_mib")
 SHARE = 0.05
 
 
 class EpochTiming:
     """Write ``timing.csv`` after each epoch, and warn once where data is slower than the network.
 
-    Columns: epoch; step_seconds (from a batch at hand to the end of its last step); data_seconds (waiting for
-    batches); peak_mib (memory at its peak so far, in MiB: a GPU's allocated tensors, else what the process held, empty
-    where the system does not say). What an epoch that was resumed had spent before it was stopped is not in them. The
-    first epoch fills caches and starts the workers, so the warning looks at later ones.
+    Its columns are those of ``records.timing.Timing``. The first epoch fills caches and starts the workers, so the
+    warning looks at later ones.
 
     Args:
         directory: the run's output folder.
     """
 
-    FILE_NAME = "timing.csv"
-
     def __init__(self, directory: str | Path) -> None:
-        self.path = Path(directory) / self.FILE_NAME
+        self.path = Path(directory) / FILE
         self._mark = 0.0
         self._seconds = {"step_seconds": 0.0, "data_seconds": 0.0}
         self._epochs = 0
@@ -63,27 +58,19 @@ class EpochTiming:
     def _end_epoch(self, engine: Engine) -> None:
         if idist.get_rank() != 0:
             return
-        epoch = engine.state.epoch
-        rows = self._rows_before(epoch)
-        seconds = {name: f"{value:.3f}" for name, value in self._seconds.items()}
-        rows.append({"epoch": str(epoch), **seconds, "peak_mib": peak_memory(torch.device(engine.state.device))})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_text_atomically(text.getvalue(), self.path)
+        peak = peak_memory(torch.device(engine.state.device))
+        row = Timing(epoch=engine.state.epoch, peak_mib=peak, **self._seconds)
+        write_table(COLUMNS, [one.cells() for one in (*self._rows_before(row.epoch), row)], self.path)
         self._epochs += 1
         self._warn()
 
-    def _rows_before(self, epoch: int) -> list[dict[str, str]]:
+    def _rows_before(self, epoch: float) -> list[Timing]:
         if not self.path.is_file():
             return []
         try:
-            with self.path.open(encoding="utf-8", newline="") as file:
-                rows = [{name: row.get(name) or "" for name in COLUMNS} for row in csv.DictReader(file)]
-            return [row for row in rows if int(row["epoch"]) < epoch]
-        except (KeyError, ValueError, csv.Error) as error:
-            logger.warning(f"{self.path} is not as a training writes it ({error}), and is begun anew.")
+            return [row for row in parse_table(Timing, self.path.read_text("utf-8")) if row.epoch < epoch]
+        except ValueError as error:
+            logger.warning(f"{self.path} is not as a training writes it and is begun anew: {self.path.name}{error}")
             return []
 
     def _warn(self) -> None:
@@ -97,13 +84,13 @@ class EpochTiming:
         )
 
 
-def peak_memory(device: torch.device) -> str:
-    """Memory at its peak in this process, in whole MiB: tensors on a GPU, else the resident set; empty if unknown."""
+def peak_memory(device: torch.device) -> float:
+    """Memory at its peak in this process, in MiB: tensors on a GPU, else the resident set; NaN if unknown."""
     if device.type == "cuda":
-        return f"{torch.cuda.max_memory_allocated(device) / 2**20:.0f}"
+        return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":
-        return ""
+        return math.nan
     import resource  # noqa: PLC0415 - Windows does not have it
 
     unit = 2**20 if sys.platform == "darwin" else 2**10
-    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit:.0f}"
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from seat_components.bundles.results import results_of
 from seat_components.evaluation.identity import sha256
+from seat_components.records.attacked import WORST
+from seat_components.records.registered import RegisteredWeights
 from seat_components.tasks import all_tasks
 from seat_components.weights.shipped import is_shipped_copy
 from seat_components.weights.untrained import is_untrained
 
-MSD_LICENCE = "CC-BY-SA 4.0"
+_MSD_LICENCE = "CC-BY-SA 4.0"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def inventory(bundles: str | Path = "bundles") -> list[Entry]:
     return [entry for task in all_tasks() for entry in _of_bundle(Path(bundles), task.bundle, results_of(task))]
 
 
-def _of_bundle(bundles: Path, name: str, results: Iterable[dict[str, Any]]) -> list[Entry]:
+def _of_bundle(bundles: Path, name: str, results: Iterable[RegisteredWeights]) -> list[Entry]:
     models = bundles / name / "models"
     registered = [_registered(name, models, result) for result in results]
     known = {entry.path for entry in registered}
@@ -66,22 +67,22 @@ def _state(path: Path) -> str:
     return "untrained" if is_untrained(path) else "unregistered"
 
 
-def _registered(name: str, models: Path, result: dict[str, Any]) -> Entry:
-    path = models / result["file"]
+def _registered(name: str, models: Path, result: RegisteredWeights) -> Entry:
+    path = models / result.file
     state = "absent"
     if path.is_file():
-        state = "ok" if sha256(path) == result["sha256"] else "untrained" if is_untrained(path) else "different"
-    worst = [row for row in result["attacked"] if row["attack"] == "worst"]
-    attacked = "".join(f", {row['mean_dice']:.4f} under the worst attack at {row['eps_255']:g}/255" for row in worst)
+        state = "ok" if sha256(path) == result.sha256 else "untrained" if is_untrained(path) else "different"
+    worst = [row for row in result.attacked if row.attack == WORST]
+    attacked = "".join(f", {row.mean_dice:.4f} under the worst attack at {row.eps_255:g}/255" for row in worst)
     return Entry(
         bundle=name,
         path=path,
-        sha256=result["sha256"],
+        sha256=result.sha256,
         state=state,
-        method=f"trained by {result['method']}",
-        source=result.get("url", "shipped in the bundle"),
-        licence=MSD_LICENCE,
-        metrics=f"mean Dice {result['clean']['mean_dice']:.4f}{attacked}",
+        method=f"trained by {result.method}",
+        source=result.url or "shipped in the bundle",
+        licence=_MSD_LICENCE,
+        metrics=f"mean Dice {result.clean.mean_dice:.4f}{attacked}",
     )
 
 

@@ -16,7 +16,7 @@ from seat_components.tasks import all_tasks
 
 logger = logging.getLogger(__name__)
 
-MARK = "_shipped"
+_MARK = "_shipped"
 
 
 def keep_shipped(directory: str | Path) -> list[Path]:
@@ -62,7 +62,7 @@ def restore_shipped(bundle: Path) -> list[tuple[Path, Path | None]]:
     found = list(_registered(models))
     if not found:
         refuse(
-            f"{models} holds no weights that were shipped, and no copy of any ({MARK}.pt). In a git checkout: "
+            f"{models} holds no weights that were shipped, and no copy of any ({_MARK}.pt). In a git checkout: "
             f"git checkout -- {models}"
         )
     present = {file.name for file, digest in found if file.name == names[digest]}
@@ -79,7 +79,7 @@ def restore_shipped(bundle: Path) -> list[tuple[Path, Path | None]]:
 
 def is_shipped_copy(file: Path) -> bool:
     """Whether ``file`` bears the name of a copy that ``keep_shipped`` makes."""
-    return MARK in file.stem
+    return _MARK in file.stem
 
 
 def _registered(models: Path) -> Iterator[tuple[Path, str]]:
@@ -92,14 +92,14 @@ def _registered(models: Path) -> Iterator[tuple[Path, str]]:
 
 def _names() -> dict[str, str]:
     """SHA-256 → the file's name, of all registered weights."""
-    return {result["sha256"]: result["file"] for task in all_tasks() for result in results_of(task)}
+    return {result.sha256: result.file for task in all_tasks() for result in results_of(task)}
 
 
 def _copy_of(file: Path, digest: str) -> Path:
     """Where the copy of a file is; by its hash, where a copy of other weights bears the usual name."""
-    usual = file.with_name(f"{file.stem}{MARK}.pt")
+    usual = file.with_name(f"{file.stem}{_MARK}.pt")
     other = usual.exists() and sha256(usual) != digest
-    return file.with_name(f"{file.stem}{MARK}_{digest[:8]}.pt") if other else usual
+    return file.with_name(f"{file.stem}{_MARK}_{digest[:8]}.pt") if other else usual
 
 
 def _bundle_of(copy: Path) -> Path:

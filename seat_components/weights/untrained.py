@@ -17,7 +17,7 @@ from seat_components.weights.bundle import network_of
 logger = logging.getLogger(__name__)
 
 # Beside the weights: name → SHA-256. A file that training has replaced since is another file, and not listed.
-RECORD = "untrained.json"
+_RECORD = "untrained.json"
 NOTICE = "UNTRAINED.txt"
 
 
@@ -41,14 +41,14 @@ def init_weights(bundle: Path, seed: int = 0) -> Path:
         torch.manual_seed(seed)
         weights = network_of(bundle).state_dict()
     save_atomically(weights, file)
-    write_text_atomically(json.dumps({file.name: sha256(file)}, indent=1) + "\n", file.parent / RECORD)
+    write_text_atomically(json.dumps({file.name: sha256(file)}, indent=1) + "\n", file.parent / _RECORD)
     return file
 
 
 def is_untrained(file: str | Path) -> bool:
     """Whether ``file`` is, to the byte, what ``init_weights`` wrote."""
     path = Path(file)
-    record = path.parent / RECORD
+    record = path.parent / _RECORD
     if not (is_file(path) and is_there(record)):
         return False
     known = read_json_object(record, "Remove it, if these weights were trained.")

@@ -12,8 +12,8 @@ from nibabel.openers import ImageOpener
 
 from seat_components.bundles.render import write_bundle
 from seat_components.data import write_phantom
+from seat_components.records.history import FILE as HISTORY
 from seat_components.tasks import load_task
-from seat_components.training import TrainingHistory
 
 TASK = "Task05_Prostate"
 NETWORK = {**UNET, "in_channels": 2}
@@ -119,7 +119,7 @@ def start(bundle, configs, data, folder, **more):
 
 
 def assert_not_trained(folder):
-    assert not list(folder.rglob(TrainingHistory.FILE_NAME))
+    assert not list(folder.rglob(HISTORY))
     assert not list(folder.rglob("model*.pt"))
 
 

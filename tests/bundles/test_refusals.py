@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bundle_runs import SMALL, refusal, run, save_unet, workflow
 
-from seat_components.training import TrainingHistory
+from seat_components.records.history import FILE as HISTORY
 
 TRAINING, VALIDATION = 0, -1
 
@@ -162,7 +162,7 @@ def start(bundle, names, data, folder, **more):
 
 
 def assert_not_trained(folder):
-    assert not list(folder.rglob(TrainingHistory.FILE_NAME))
+    assert not list(folder.rglob(HISTORY))
     assert not list(folder.rglob("model*.pt"))
 
 

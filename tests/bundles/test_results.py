@@ -107,4 +107,4 @@ def test_a_case_that_an_attack_was_stopped_in_counts_nowhere(run):
         "unfinished": ["three"],
     }
     (run / "robustness.json").write_text(json.dumps(begun))
-    assert results.collect_result(run, "SEAT", "model.pt", "…")["attacked_cases"] == 2
+    assert results.collect_result(run, "SEAT", "model.pt", "…").attacked_cases == 2

@@ -24,8 +24,8 @@ def network(task: Task, file: Path) -> ROG:
 
 @pytest.mark.parametrize(("task", "result"), SHIPPED, ids=lambda value: getattr(value, "bundle", None))
 def test_weights_are_those_of_the_card_and_bare_float32(task, result):
-    file = BUNDLES / task.bundle / "models" / result["file"]
-    assert sha256(file) == result["sha256"]
+    file = BUNDLES / task.bundle / "models" / result.file
+    assert sha256(file) == result.sha256
     content = torch.load(file, weights_only=True)
     assert all(value.dtype == torch.float32 and value.device.type == "cpu" for value in content.values())
     network(task, file)
@@ -33,7 +33,7 @@ def test_weights_are_those_of_the_card_and_bare_float32(task, result):
 
 def test_every_weights_file_has_a_result():
     files = {str(file.relative_to(BUNDLES)) for file in BUNDLES.glob("*/models/*.pt")}
-    assert files == {f"{task.bundle}/models/{result['file']}" for task, result in SHIPPED}
+    assert files == {f"{task.bundle}/models/{result.file}" for task, result in SHIPPED}
 
 
 @pytest.mark.slow
@@ -44,8 +44,8 @@ def test_weights_segment_a_real_case_about_as_well_as_the_card_says(task, result
         pytest.skip("needs the task's own real data")
     flow = workflow(bundle, ["train"], dataset_dir=str(real_task04), num_workers=0, cache_rate=0.0)
     dataset = flow.parser.get_parsed_content("validate#dataset")
-    net = network(task, BUNDLES / task.bundle / "models" / result["file"])
-    card = {row["attack"]: row["mean_dice"] for row in result["attacked"] if row["eps_255"] in (0, 8)}
+    net = network(task, BUNDLES / task.bundle / "models" / result.file)
+    card = {row.attack: row.mean_dice for row in result.attacked if row.eps_255 in (0, 8)}
     clean, attacked = [], []
     for index in (0, 1):
         image, label = (dataset[index][key].as_tensor()[None] for key in ("image", "label"))

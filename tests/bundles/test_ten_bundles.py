@@ -12,8 +12,8 @@ import torch
 from bundle_runs import workflow
 
 from seat_components.data import write_phantom
+from seat_components.records.history import FILE as HISTORY
 from seat_components.tasks import all_tasks, load_task
-from seat_components.training import TrainingHistory
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 TASKS = [task.name for task in all_tasks()]
@@ -54,7 +54,7 @@ def record(folder, name):
 @pytest.mark.slow
 def test_trains_and_reaches_adversarial_replays(trained):
     task, folder, _ = trained
-    rows = list(csv.DictReader((folder / "eval" / TrainingHistory.FILE_NAME).read_text().splitlines()))
+    rows = list(csv.DictReader((folder / "eval" / HISTORY).read_text().splitlines()))
     assert [int(row["g"]) for row in rows] == [1, 2]
     assert [float(row["backpropagations"]) for row in rows] == [1, 3]  # cumulative, per batch
     assert all(math.isfinite(float(row["train_loss"])) for row in rows)

@@ -7,6 +7,8 @@ from seat_components.evaluation import robustness_of
 from seat_components.evaluation.alarms import ALARMS, examined, raise_alarms
 from seat_components.evaluation.protocols import PROTOCOLS
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.attacked import CheckedCase
+from seat_components.records.robustness import AttackedEvaluation
 
 CALM = [
     ("clean", 0, 0.80), ("random", 4, 0.795), ("pgd-ce", 4, 0.50), ("random", 8, 0.79), ("pgd-ce", 8, 0.30),
@@ -17,12 +19,12 @@ CALM_CHECKS = {**ANSWERS, "zero gradients": 0.05, "more effort": 0.28, "large bu
 
 
 def records(rows=CALM, checks=CALM_CHECKS, cases=("one", "two")):
-    made = RobustnessRecords(None, {}, ["Organ"])
+    made = RobustnessRecords(None, AttackedEvaluation(protocol="strong"), ["Organ"])
     for case in cases:
         for attack, eps, dice in rows:
             made.add(case, attack, eps, [dice], 1.0)
         for check, value in checks.items():
-            made.checks.append({"check": check, "case": case, "value": value, "attack": "pgd-ce", "eps_255": 8})
+            made.checks.append(CheckedCase(check=check, case=case, value=value, attack="pgd-ce", eps_255=8))
     return made
 
 
@@ -88,7 +90,7 @@ def test_a_search_that_was_skipped_proves_nothing():
 def test_one_case_without_any_gradient_is_enough():
     made = records(checks={"zero gradients": 0.0}, cases=[f"case {number}" for number in range(30)])
     assert raise_alarms(made) == []
-    made.checks[7]["value"] = 1.0
+    made.checks[7] = made.checks[7].model_copy(update={"value": 1.0})
     (alarm,) = raise_alarms(made)
     assert "case 7" in alarm["message"]
 

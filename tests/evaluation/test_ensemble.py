@@ -8,8 +8,11 @@ from seat_components.attacks import ATTACKS, CountingPredictor
 from seat_components.evaluation import PROTOCOLS, AttackSetting, Protocol, robustness_of
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
-from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, main_budget, protocol_of
-from seat_components.evaluation.robustness import RobustnessRecords, mean_dice
+from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, protocol_of
+from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.attacked import main_budget
+from seat_components.records.numbers import mean_of
+from seat_components.records.robustness import AttackedEvaluation
 from seat_components.refusals import RefusalError
 
 
@@ -57,7 +60,7 @@ def run(records, network=smooth, protocol="strong", steps=4, eps_255=(8, 24), ch
 
 
 def empty():
-    return RobustnessRecords(None, {}, LABELS[1:])
+    return RobustnessRecords(None, AttackedEvaluation(protocol="strong"), LABELS[1:])
 
 
 def without_time(content):
@@ -79,7 +82,7 @@ def test_cases_do_not_depend_on_the_order_in_which_they_run():
         ensemble = Ensemble(records, protocol.scaled(4), [24])
         for place, (name, image, label) in enumerate(cases()[::order]):
             ensemble.attack(smooth, Case(name, place, image, label))
-        rows.append(sorted(records.cases, key=lambda row: (row["case"], row["attack"])))
+        rows.append(sorted(records.cases, key=lambda row: (row.case, row.attack)))
     assert rows[0] == rows[1]
 
 
@@ -97,7 +100,7 @@ def test_what_is_there_is_not_run_again():
 
 @pytest.mark.parametrize("written", [1, 5, 12, 14])
 def test_an_evaluation_killed_inside_a_case_goes_on_to_the_same_record(tmp_path, written):
-    header = {"bundle": "b", "weights_sha256": "a" * 64, "protocol": "strong", "settings": {}, "seed": 0}
+    header = AttackedEvaluation(bundle="b", weights_sha256="a" * 64, protocol="strong", settings={}, seed=0)
 
     class Killed(RobustnessRecords):
         left = written
@@ -140,7 +143,7 @@ def test_a_case_at_clean_zero_is_not_attacked_and_stays_in_every_mean():
     content = run(empty(), counting, protocol="quick", chosen=[hopeless])
     assert counting.forwards == 2, "clean, twice"
     rows = [row for row in content["cases"] if row["eps_255"]]
-    assert {(mean_dice(row), row["of"]) for row in rows} == {(0.0, "clean")}
+    assert {(mean_of(row["dice"].values()), row["of"]) for row in rows} == {(0.0, "clean")}
     whole = run(empty(), protocol="quick", chosen=[hopeless, *others])
     for row in whole["summary"]:
         assert row["cases"] == 3
@@ -154,11 +157,11 @@ def test_a_case_brought_to_zero_is_attacked_no_further_by_the_ensemble():
     counting = CountingPredictor(smooth)
     content = run(empty(), counting, eps_255=[200], steps=20, chosen=cases(1))
     rows = {row["attack"]: row for row in content["cases"]}
-    zero = next(name for name, row in rows.items() if mean_dice(row) == 0 and "of" not in row)
+    zero = next(name for name, row in rows.items() if not any(row["dice"].values()) and "of" not in row)
     skipped = [row for row in rows.values() if row.get("skipped")]
     assert len(skipped) > 5
     assert {row["of"] for row in skipped} == {zero}
-    assert (rows["worst"]["of"], mean_dice(rows["worst"])) == (zero, 0.0)
+    assert (rows["worst"]["of"], mean_of(rows["worst"]["dice"].values())) == (zero, 0.0)
     assert {row["attack"] for row in skipped}.isdisjoint(content["cost"])
     assert [row["value"] for row in content["checks"] if row["check"] in (MORE_EFFORT, LARGE_BUDGET)] == [0.0, 0.0]
     paper = run(empty(), protocol="paper", steps=20, eps_255=[200], chosen=cases(1))

@@ -63,7 +63,7 @@ def test_validation_evaluation_attack_and_report_have_the_same_rule(prediction, 
     )  # fmt: skip
     (tmp_path / "robustness.json").write_text(json.dumps({**attacked, "bundle": "bundle", "weights_sha256": ""}))
     reported = read_run(tmp_path)
-    assert reported.metrics.cases["one"] == pytest.approx(sum(expected) / 2)
+    assert reported.metrics.dice_of_cases["one"] == pytest.approx(sum(expected) / 2)
     for row in reported.robustness.summary:
         assert list(row.dice.values()) == pytest.approx(expected)
 

@@ -11,6 +11,7 @@ from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.robustness import AttackedEvaluation
 
 LABELS = ("background", "front", "back")
 SHAPE = (20, 24, 20)
@@ -52,7 +53,7 @@ def evaluated(trained, tmp_path_factory):
     images, labels = phantom_batch([100, 101])
     contents = {}
     for protocol, steps in (("paper", None), ("strong", 40)):
-        records = RobustnessRecords(None, {}, LABELS[1:])
+        records = RobustnessRecords(None, AttackedEvaluation(protocol="strong"), LABELS[1:])
         ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), EPS_255)
         for place, name in enumerate(CASES):
             one = slice(place, place + 1)

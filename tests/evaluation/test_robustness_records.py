@@ -6,6 +6,8 @@ import json
 import pytest
 
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.attacked import CheckedCase, Cost
+from seat_components.records.robustness import AttackedEvaluation
 from seat_components.refusals import RefusalError
 
 LABELS = ["Anterior", "Posterior"]
@@ -31,7 +33,7 @@ ROWS = [
 
 
 def records(folder, header=HEADER, rows=ROWS):
-    made = RobustnessRecords(folder, header, LABELS)
+    made = RobustnessRecords(folder, AttackedEvaluation(**header), LABELS)
     for case, attack, eps, dice in rows:
         made.add(case, attack, eps, dice, linf_over_budget=1.0 if eps else 0.0)
     return made
@@ -84,7 +86,7 @@ def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
     first = records(tmp_path / "parts", rows=ROWS[:5])
     first.add_cost("pgd-ce", 10, 9, 1.5)
     first.write()
-    second = RobustnessRecords(tmp_path / "parts", HEADER, LABELS)
+    second = RobustnessRecords(tmp_path / "parts", AttackedEvaluation(**HEADER), LABELS)
     assert second.has("one", "apgd-ce", 8)
     assert not second.has("two", "apgd-ce", 8)
     for case, attack, eps, dice in ROWS[5:]:
@@ -93,7 +95,7 @@ def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
     whole = records(tmp_path / "whole").content()
     assert second.content()["summary"] == whole["summary"]
     assert second.content()["cases"] == whole["cases"]
-    assert second.cost == {"pgd-ce": {"forwards": 11, "backwards": 10, "seconds": 2.0}}
+    assert second.cost == {"pgd-ce": Cost(forwards=11, backwards=10, seconds=2.0)}
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
 )  # fmt: skip
 def test_a_record_of_something_else_is_kept_aside(tmp_path, change):
     records(tmp_path).write()
-    other = RobustnessRecords(tmp_path, {**HEADER, **change}, LABELS)
+    other = RobustnessRecords(tmp_path, AttackedEvaluation(**{**HEADER, **change}), LABELS)
     assert other.cases == []
     other.write()
     kept = json.loads((tmp_path / "robustness_aaaaaaaa.json").read_text())
@@ -116,7 +118,7 @@ def test_a_file_that_is_no_record_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "robustness.json"
     path.write_text("[1, 2")
     with pytest.raises(RefusalError, match=r"robustness\.json is not valid JSON.*another --output_dir"):
-        RobustnessRecords(tmp_path, HEADER, LABELS)
+        RobustnessRecords(tmp_path, AttackedEvaluation(**HEADER), LABELS)
     assert path.read_text() == "[1, 2"
 
 
@@ -126,13 +128,13 @@ def test_a_case_of_other_files_leaves_nothing_behind_and_the_rest_stays(tmp_path
     for record, names in ((made, ("one", "two")), (alone, ("two",))):
         for name in names:
             record.volumes[name] = dict.fromkeys(LABELS, 1.0)
-            record.checks.append({"check": "zero gradients", "case": name, "value": 0.0})
+            record.checks.append(CheckedCase(check="zero gradients", case=name, value=0.0))
             record.files[name] = name
     made.unfinished.add("one")
     made.add_cost("pgd-ce", 1, 1, 0.5)
     assert not made.drop_stale({"one": "one", "two": "two", "three": "three"})
     assert made.drop_stale({"one": "changed", "two": "two"})
-    assert made.content() == {**alone.content(), "cost": made.cost}
+    assert made.content() == {**alone.content(), "cost": made.content()["cost"]}
     assert made.cost
     assert made.drop_stale({"one": "changed", "two": "changed"})
     assert (made.cases, made.cost) == ([], {}), "nothing is left, and it has cost nothing"

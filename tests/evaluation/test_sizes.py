@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from seat_components.evaluation.sizes import dice_by_size, size_groups, volumes_ml
+from seat_components.records.attacked import AttackedCase
 
 
 def test_volumes_are_in_ml():
@@ -33,13 +34,13 @@ def test_fewer_than_three_cases_have_no_thirds(count):
 def test_means_by_hand():
     volumes = {case: {"Organ": ml} for case, ml in {"a": 3.0, "b": 1.0, "c": 2.0, "d": 0.0}.items()}
     rows = [
-        {"case": case, "attack": "worst", "eps_255": 8, "dice": {"Organ": dice}}
+        AttackedCase(case=case, attack="worst", eps_255=8, dice={"Organ": dice})
         for case, dice in {"a": 0.9, "b": 0.1, "c": 0.5, "d": 1.0}.items()
     ]
-    found = {row["size"]: row for row in dice_by_size(rows, volumes, ["Organ"])}
-    assert {size: (row["dice"], row["ml"], row["cases"]) for size, row in found.items()} == {
-        "absent": (1.0, [0.0, 0.0], 1),
-        "small": (0.1, [1.0, 1.0], 1),
-        "middle": (0.5, [2.0, 2.0], 1),
-        "large": (0.9, [3.0, 3.0], 1),
+    found = {row.size: row for row in dice_by_size(rows, volumes, ["Organ"])}
+    assert {size: (row.dice, row.ml, row.cases) for size, row in found.items()} == {
+        "absent": (1.0, (0.0, 0.0), 1),
+        "small": (0.1, (1.0, 1.0), 1),
+        "middle": (0.5, (2.0, 2.0), 1),
+        "large": (0.9, (3.0, 3.0), 1),
     }

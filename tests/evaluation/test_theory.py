@@ -72,7 +72,7 @@ def test_margin_loss_counts_examples_and_norms_are_of_the_input_gradient():
 
     result = theory_of(network, loss, batches)
     # The margins are twice the images' values: −2, 0.5 and 6.
-    assert result["margins"] == pytest.approx([-2, 0.5, 6])
-    assert [margin_loss(result["margins"], gamma) for gamma in (-3, -2, 0.6, 6)] == [0, 1 / 3, 2 / 3, 1]
-    assert result["gradient_norm_1"] == pytest.approx(8)
-    assert result["gradient_norm_2"] == pytest.approx(math.sqrt(8))
+    assert result.margins == pytest.approx([-2, 0.5, 6])
+    assert [margin_loss(result.margins, gamma) for gamma in (-3, -2, 0.6, 6)] == [0, 1 / 3, 2 / 3, 1]
+    assert result.gradient_norm_1 == pytest.approx(8)
+    assert result.gradient_norm_2 == pytest.approx(math.sqrt(8))

@@ -1,6 +1,5 @@
 """Runs are compared with their own seed's yardstick, over common cases, and words follow the interval."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +16,36 @@ from seat_components.experiments.comparisons import (
     verdict,
 )
 from seat_components.experiments.results import robustness_table
+from seat_components.records.attacked import AttackDice, AttackedCase
 from seat_components.records.history import COLUMNS, History
-from seat_components.records.metrics import Metrics
-from seat_components.records.robustness import AttackDice, AttackedCase, Robustness
-from seat_components.reporting.records import Description, RunRecords
+from seat_components.records.metrics import CaseMetrics, Means, Metrics
+from seat_components.records.robustness import Robustness
+from seat_components.records.run import RunDescription
+from seat_components.records.theory import Theory
+from seat_components.reporting.records import RunRecords
 
 CASES = [f"case{i}" for i in range(12)]
+BOTH = ("model.pt", "model_final.pt")
+
+
+def plan_of(runs, weights=("model.pt",)):
+    """A plan with one attack."""
+    places = dict.fromkeys(("bundle", "dataset_dir", "out"), Path())
+    return Plan(title="", **places, runs=runs, attacks={"quick": {}}, weights=weights)
+
+
+def theory_of(norm, complexity, margins):
+    """The quantities of a checkpoint."""
+    return Theory(cases=2, margins=margins, log_complexity=complexity, gradient_norm_1=norm, gradient_norm_2=1.0)
 
 
 def robustness(dice):
     """A record whose worst-case Dice are ``dice`` by case."""
     cases = tuple(
-        AttackedCase(case=case, attack="worst", eps_255=8.0, mean_dice=value, linf_over_budget=1.0)
-        for case, value in dice.items()
+        AttackedCase(case=case, attack="worst", eps_255=8.0, dice={"a": value}) for case, value in dice.items()
     )
-    summary = (AttackDice("worst", 8.0, float(np.mean(list(dice.values()))), {}, float(len(dice))),)
-    empty = dict.fromkeys(
-        ("bundle", "weights_sha256", "protocol", "rule", "inputs", "data", "seed", "device", "size_rule"), ""
-    )
-    return Robustness(
-        **empty, settings={}, versions={}, summary=summary, cases=cases, by_size=(), cost={}, alarms=(),
-        alarms_checked=(),
-    )  # fmt: skip
+    mean = AttackDice(attack="worst", eps_255=8.0, mean_dice=float(np.mean(list(dice.values()))), dice={})
+    return Robustness(protocol="quick", summary=(mean,), cases=cases)
 
 
 def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed=0, weights="model.pt", theory=None):
@@ -47,10 +54,11 @@ def checkpoint(run, worst, clean=0.8, backpropagations=10.0, seconds=100.0, seed
     columns = {name: np.array([np.nan]) for name in COLUMNS}
     columns.update(backpropagations=np.array([backpropagations]), seconds=np.array([seconds]))
     history = History(np.array([1.0]), columns, {})
-    metrics = Metrics("", "", "", "", clean, {}, dict.fromkeys(CASES, clean))
+    rows = tuple(CaseMetrics(case=case, mean_dice=clean) for case in CASES)
+    metrics = Metrics(summary=Means(mean_dice=clean, dice={}), cases=rows)
     attacked = robustness(dice)
-    records = RunRecords(Path(run), Description(run, "", run, "", "", {}), history, metrics, attacked, ())
-    return Checkpoint(run, seed, weights, history, True, np.nan, records, {"quick": attacked}, theory or {})
+    records = RunRecords(run, Path(run), RunDescription(method=run), history, metrics, attacked, ())
+    return Checkpoint(run, seed, weights, history, True, np.nan, records, {"quick": attacked}, theory)
 
 
 @pytest.mark.parametrize(
@@ -86,30 +94,25 @@ def test_each_run_meets_the_yardstick_of_its_own_seed():
 def test_weights_of_one_run_are_compared_where_both_were_examined():
     found = [checkpoint("seat", 0.5), checkpoint("seat", 0.6, weights="model_final.pt"), checkpoint("clean", 0.1)]
     robust = [checkpoint("seat-select-robust", 0.7), checkpoint("seat-select-robust", 0.6, weights="model_final.pt")]
-    runs = (Run("seat"), Run("seat-select-robust", overlays=("select_robust",)))
-    plan = Plan("", Path(), Path(), Path(), runs, attacks={"quick": {}}, weights=("model.pt", "model_final.pt"))
+    plan = plan_of({"seat": Run(), "seat-select-robust": Run(overlays=("select_robust",))}, BOTH)
     lines = choice_of_weights([*found, *robust], plan).splitlines()
     assert len(lines) == 3  # not that of a run whose weights were not chosen by clean Dice
     assert "-0.1000" in lines[2]
 
 
 def test_questions_without_their_runs_are_left_out():
-    plan = Plan("", Path(), Path(), Path(), (Run("seat"),), attacks={"quick": {}})
+    plan = plan_of({"seat": Run()})
     assert sections([checkpoint("seat", 0.5)], plan) == []
     two = [checkpoint("seat", 0.5), checkpoint("seat-g-8", 0.5)]
     text = "".join(sections(two, plan))
     assert "each variant minus seat" in text
     assert "free-5" not in text
-    longer = replace(plan, runs=(Run("seat"), Run("seat-g-8", continues="seat")))
-    assert sections(two, longer) == []
+    assert sections(two, plan_of({"seat": Run(), "seat-g-8": Run(continues="seat")})) == []
 
 
 def test_each_quantity_of_the_theory_is_ranked_against_dice():
-    plan = Plan("", Path(), Path(), Path(), (), attacks={"quick": {}})
-    theories = [
-        {"gradient_norm_1": 1 / (i + 1), "log_complexity": 70.0 + i, "margins": [0.0, 4.0 - abs(i - 2)]}
-        for i in range(5)
-    ]
+    plan = plan_of({})
+    theories = [theory_of(1 / (i + 1), 70.0 + i, (0.0, 4.0 - abs(i - 2))) for i in range(5)]
     found = [checkpoint(f"run{i}", 0.1 * i, theory=theory) for i, theory in enumerate(theories)]
     (answer,) = [part for part in sections(found, plan) if "gradient norm predict" in part]
     norm, complexity, margin = answer.strip().splitlines()[-3:]
@@ -117,16 +120,16 @@ def test_each_quantity_of_the_theory_is_ranked_against_dice():
     assert complexity.startswith("| log Φ | quick | 5 | 1.00 |")
     assert margin.startswith("| mean margin | quick | 5 | 0.00 |")
     # A network whose complexity is not known stands in no rank of it.
-    found[0].theory["log_complexity"] = None
+    found[0] = checkpoint("run0", 0.0, theory=theory_of(1.0, None, (0.0, 2.0)))
     assert "| log Φ | quick | 4 | 1.00 |" in theory_against_robustness(found, plan)
 
 
 def test_checkpoints_of_one_training_are_ranked_once():
-    runs = (Run("clean"), Run("free-5"), Run("seat"), Run("seat-8", continues="seat"))
-    plan = Plan("", Path(), Path(), Path(), runs, attacks={"quick": {}}, weights=("model.pt", "model_final.pt"))
-    theory = [{"gradient_norm_1": 1 - i / 10, "log_complexity": None, "margins": [0.0]} for i in range(4)]
+    runs = {"clean": Run(), "free-5": Run(), "seat": Run(), "seat-8": Run(continues="seat")}
+    plan = plan_of(runs, BOTH)
+    theory = [theory_of(1 - i / 10, None, (0.0,)) for i in range(4)]
     found = [
-        checkpoint(run.name, 0.1 * i, theory=theory[i], weights=weights)
+        checkpoint(run, 0.1 * i, theory=theory[i], weights=weights)
         for i, run in enumerate(runs)
         for weights in plan.weights
     ]
@@ -136,12 +139,13 @@ def test_checkpoints_of_one_training_are_ranked_once():
 
 def test_an_attack_on_some_cases_says_so_beside_the_others():
     one = checkpoint("seat", 0.5)
-    hard = AttackDice("square", 8.0, 0.2, {}, 3.0)
-    one.attacks["quick"] = replace(one.attacks["quick"], summary=(*one.attacks["quick"].summary, hard))
+    hard = AttackDice(attack="square", eps_255=8.0, cases=3, mean_dice=0.2, dice={})
+    quick = one.attacks["quick"]
+    one.attacks["quick"] = quick.model_copy(update={"summary": (*quick.summary, hard)})
     table = robustness_table([one], "quick", ["model.pt"])
     assert "| square (3 of 12 cases) | worst" in table
 
 
 def test_without_the_theory_its_question_is_left_out():
-    plan = Plan("", Path(), Path(), Path(), (), attacks={"quick": {}})
+    plan = plan_of({})
     assert sections([checkpoint(f"run{i}", 0.1 * i) for i in range(5)], plan) == []

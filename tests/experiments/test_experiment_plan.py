@@ -28,7 +28,7 @@ def write(tmp_path, bundle, task04_phantom):
 def test_shipped_plans_can_be_read(file, task04_phantom, monkeypatch):
     monkeypatch.chdir(PLANS.parents[2])
     plan = read_plan(file, dataset_dir=task04_phantom)
-    assert {run.name for run in plan.runs} >= {"seat", "clean", "free-5", "seat-ft", "pgd-5"}
+    assert set(plan.runs) >= {"seat", "clean", "free-5", "seat-ft", "pgd-5"}
     assert len(list(steps_of(plan))) > len(plan.runs)
 
 
@@ -76,16 +76,16 @@ def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, ta
     ("entries", "message"),
     [
         ({"run": {}}, "entry 'run'"),
-        ({"seeds": 3}, "seeds is 3, but it must be a list"),
-        ({"attacks": None}, "attacks is None, but it must be an object"),
-        ({"attacks": {"quick": 8}}, "attack 'quick' is 8"),
-        ({"attacks": {"evaluate": {}}}, "cannot be named 'evaluate'"),
-        ({"runs": {"../seat": {}}}, "names a folder"),
-        ({"runs": {"seat": {"overlay": ["free"]}}}, "run 'seat' has an entry 'overlay'"),
+        ({"seeds": 3}, "'seeds' is the number 3, but it must be a list"),
+        ({"attacks": None}, "'attacks' is missing, but it must be an object"),
+        ({"attacks": {"quick": 8}}, "'attacks.quick' is the number 8"),
+        ({"attacks": {"evaluate": {}}}, "none can be named 'evaluate'"),
+        ({"runs": {"../seat": {}}}, "names a file or folder"),
+        ({"runs": {"seat": {"overlay": ["free"]}}}, "'runs.seat' has an entry 'overlay'"),
         ({"runs": {"seat": {"overlays": ["fre"]}}}, "overlay 'fre'"),
         ({"runs": {"ft": {"pretrained": "clean"}, "clean": {}}}, "'clean', which must be a run that stands before"),
         ({"runs": {}}, "at least"),
-        ({"runs": {"seat": []}}, "'seat' must be an object"),
+        ({"runs": {"seat": []}}, "'runs.seat' is a list, but it must be an object"),
         ({"bundle": "nowhere"}, "nowhere has no configs/train.json"),
         ({"dataset_dir": "nowhere"}, "nowhere has no dataset.json"),
         ({"train": {"seed": 3}}, 'a training\'s seed stands in "seeds"'),

@@ -23,7 +23,7 @@ def script(folder, name, text, kind="train"):
 
 @pytest.fixture
 def plan(tmp_path):
-    return Plan("title", tmp_path, tmp_path, tmp_path / "out", (Run("run"),))
+    return Plan(title="title", bundle=tmp_path, dataset_dir=tmp_path, out=tmp_path / "out", runs={"run": Run()})
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_ctrl_c_at_the_terminal_reaches_the_step_once(tmp_path):
         f"folder = Path({str(tmp_path)!r})\n"
         "step = Step('run/step', 'train', folder / 'a', (sys.executable, str(folder / 'step.py')))\n"
         "runner.steps_of = lambda plan: iter([step])\n"
-        "assert not run_plan(Plan('title', folder, folder, folder / 'out', (Run('run'),)))\n"
+        "assert not run_plan(Plan(title='', bundle=folder, dataset_dir=folder, out=folder, runs={'run': Run()}))\n"
     )
     process = subprocess.Popen([sys.executable, str(program)], cwd=tmp_path, start_new_session=True)
     while not (tmp_path / "ready").is_file():

@@ -9,7 +9,8 @@ from seat_components.experiments import Plan, Run
 from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.settings import SETTINGS, asked, first_difference, other_settings, schedule_of
 from seat_components.records.history import COLUMNS, History
-from seat_components.reporting.records import Description, RunRecords
+from seat_components.records.run import RunDescription
+from seat_components.reporting.records import RunRecords
 from seat_components.training import FixedSchedule, SelfAdaptiveSchedule
 
 NORMS = [1.0, 2.0, 2.1, 2.4, 2.0]
@@ -17,21 +18,21 @@ NORMS = [1.0, 2.0, 2.1, 2.4, 2.0]
 
 @pytest.fixture
 def plan(bundle):
-    runs = (
-        Run("seat"),
-        Run("slow", train={"update_every": 3, "schedule#g_min": 3}),
-        Run("free-5", overlays=("free",), train={"replays": 5}),
-        Run("clean", overlays=("clean",)),
-    )
-    return Plan("", bundle, Path(), Path(), runs, train={"update_every": 1})
+    runs = {
+        "seat": Run(),
+        "slow": Run(train={"update_every": 3, "schedule#g_min": 3}),
+        "free-5": Run(overlays=("free",), train={"replays": 5}),
+        "clean": Run(overlays=("clean",)),
+    }
+    return Plan(title="", bundle=bundle, dataset_dir=Path(), out=Path(), runs=runs, train={"update_every": 1})
 
 
 def checkpoint(run, g):
     columns = {name: np.full(len(g), np.nan) for name in COLUMNS}
     columns.update(g=np.array(g, float), gradient_norm=np.array(NORMS))
     history = History(np.arange(1.0, len(g) + 1), columns, {})
-    records = RunRecords(Path(run), Description(run, "", run, "", "", {}), history, None, None, ())
-    return Checkpoint(run, 0, "model.pt", history, True, np.nan, records, {}, {})
+    records = RunRecords(run, Path(run), RunDescription(method=run), history, None, None, ())
+    return Checkpoint(run, 0, "model.pt", history, True, np.nan, records, {}, None)
 
 
 def test_a_runs_schedule_is_the_bundles_with_the_plans_overrides(plan):

@@ -14,13 +14,14 @@ from seat_components.data.index import read_dataset
 from seat_components.evaluation import AttackUpdate, MetricsRecord
 from seat_components.evaluation.identity import data_description
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.theory import read_theory
 from seat_components.experiments.plan import read_plan
 from seat_components.experiments.steps import Step, steps_of
 from seat_components.files import read_json_object
+from seat_components.records.attacked import CheckedCase
 from seat_components.records.history import read_history
 from seat_components.records.metrics import read_metrics
-from seat_components.records.robustness import read_robustness
+from seat_components.records.robustness import AttackedEvaluation, read_robustness
+from seat_components.records.theory import read_theory
 from seat_components.refusals import RefusalError
 from seat_components.reporting import read_run
 from seat_components.tasks.folds import read_fold
@@ -33,12 +34,12 @@ CASES = ("one", "two")
 
 def record():
     """A robustness.json as an evaluation writes it, stopped in its second case."""
-    made = RobustnessRecords(None, HEADER, ["left", "right"])
+    made = RobustnessRecords(None, AttackedEvaluation(**HEADER), ["left", "right"])
     for case in CASES:
         for attack, eps in (("clean", 0.0), ("random", 8.0), ("pgd-ce", 8.0)):
             made.add(case, attack, eps, [0.5, 0.25], 1.0 if eps else 0.0)
-        made.checks.append({"check": "zero gradients", "case": case, "value": 0.0})
-        made.checks.append({"check": "more effort", "case": case, "value": 0.2, "attack": "pgd-ce", "eps_255": 8.0})
+        made.checks.append(CheckedCase(check="zero gradients", case=case, value=0.0))
+        made.checks.append(CheckedCase(check="more effort", case=case, value=0.2, attack="pgd-ce", eps_255=8.0))
         made.volumes[case] = {"left": 1.0, "right": 2.0}
         made.files[case] = "f"
     made.add_cost("pgd-ce", 3, 2, 0.5)
@@ -56,7 +57,7 @@ def metrics_record():
 
 def go_on(file):
     """What a resumed attack does with its record before it attacks."""
-    made = RobustnessRecords(file.parent, HEADER, ["left", "right"])
+    made = RobustnessRecords(file.parent, AttackedEvaluation(**HEADER), ["left", "right"])
     update = AttackUpdate.__new__(AttackUpdate)
     update.records = made
     made.drop_stale(dict.fromkeys([*CASES, "three"], "f"))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from seat_components.evaluation.sizes import dice_by_size
+from seat_components.records.attacked import AttackedCase
 from seat_components.reporting import RunRecords
 
 LABELS = ("Anterior", "Posterior")
@@ -118,13 +119,14 @@ def robustness(method: str = "SEAT", cases: int = 12, seed: int = 0) -> dict[str
         mean = float(np.mean(list(dice.values())))
         summary.append({"attack": attack, "eps_255": eps, "cases": len(found), "mean_dice": mean, "dice": dice})
     names = list(dict.fromkeys(row["case"] for row in rows))
+    models = [AttackedCase.model_validate(row) for row in rows]
     volumes = {case: {"Anterior": 1.0 + 0.1 * i, "Posterior": 2.0 - 0.1 * i} for i, case in enumerate(names)}
     return {
         "bundle": "msd_task04_hippocampus", "weights_sha256": "3f9a" * 16, "protocol": "strong", "seed": 0,
         "settings": {name: {"steps": 20, "loss": "ce"} for name in ATTACKS}, "rule": "Every case counts.",
         "versions": {"torch": "2.13.0", "monai": "1.6.1"}, "summary": summary, "cases": rows,
         "cost": {name: {"forwards": 1200, "backwards": 1100, "seconds": 341.5} for name in ATTACKS},
-        "by_size": dice_by_size(rows, volumes, LABELS), "size_rule": "Thirds by volume.",
+        "by_size": [row.as_json() for row in dice_by_size(models, volumes, LABELS)], "size_rule": "Thirds by volume.",
         "inputs": "one patch per case", "data": "Hippocampus, both sides",
         "device": "cpu", "alarms": [], "alarms_checked": ["zero gradients"],
     }  # fmt: skip

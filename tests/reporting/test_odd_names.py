@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.robustness import AttackedEvaluation
 from seat_components.reporting import read_run, write_report
 from seat_components.reporting.style import in_picture, png
 
@@ -77,7 +78,7 @@ def test_the_ticks_of_a_logarithmic_axis_stay_mathematics():
 
 
 def test_a_table_gives_every_name_back(tmp_path):
-    header = {"bundle": "b", "weights_sha256": "a" * 64}
+    header = AttackedEvaluation(bundle="b", weights_sha256="a" * 64, protocol="quick")
     records = RobustnessRecords(tmp_path, header, list(NAMES))
     for name in NAMES:
         records.add(name, "clean", 0.0, [0.5] * len(NAMES), 0.0)

@@ -161,7 +161,8 @@ def test_dice_by_size_is_in_a_table(written_report: WrittenReport) -> None:
     text = written_report.text
     for row in run.robustness.by_size:
         if row.attack == "worst" and row.eps_255 == 8:
-            assert f">{row.label}, {row.size}</th><td>{row.least:.3g} – {row.most:.3g}</td><td>4</td>" in text
+            least, most = row.ml
+            assert f">{row.label}, {row.size}</th><td>{least:.3g} – {most:.3g}</td><td>4</td>" in text
             assert f"<td>{row.dice:.4f}</td>" in text
     assert "Volumes are those of one patch per case." in text
 
@@ -216,7 +217,7 @@ def test_a_run_without_records_is_refused(tmp_path: Path, exists: bool) -> None:
 def test_a_refusal_writes_nothing(tmp_path: Path) -> None:
     write_history(tmp_path, epochs=2)
     (tmp_path / "metrics.json").write_text(json.dumps(metrics() | {"summary": 1}), encoding="utf-8")
-    with pytest.raises(RefusalError, match=r"metrics\.json: summary is the number 1"):
+    with pytest.raises(RefusalError, match=r"metrics\.json: 'summary' is the number 1"):
         write_report([tmp_path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -90,7 +90,7 @@ def test_a_method_keeps_its_colour_whatever_its_place(runs: list[RunRecords]) ->
 
 
 def test_runs_of_one_method_share_the_colour_and_differ_in_line(runs: list[RunRecords]) -> None:
-    tuned = replace(runs[0], description=replace(runs[0].description, method="SEAT-FT"))
+    tuned = replace(runs[0], description=runs[0].description.model_copy(update={"method": "SEAT-FT"}))
     first, second = run_styles([runs[0], tuned])
     assert first[0] == second[0]
     assert first[1] != second[1]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from fabricated_records import COLUMNS, write_history
 
-from seat_components.records.history import History, read_history
+from seat_components.records.history import History, columns_of, read_history
 from seat_components.refusals import RefusalError
 from seat_components.training.history import TrainingHistory
 
@@ -80,7 +80,7 @@ def test_no_finished_epoch_is_no_history(tmp_path: Path) -> None:
     ("header", "lines", "rule"),
     [
         (HEADER.replace("g,", "", 1), ["1,2,,1,0.5,,0.01,2"], "has no column g"),
-        (HEADER, ["1,1,many,,1,0.5,,0.01,2"], "line 2: gradient_norm is 'many'"),
+        (HEADER, ["1,1,many,,1,0.5,,0.01,2"], "line 2: 'gradient_norm' is 'many'"),
         (HEADER, [row(1, 1), "2,1,1"], "line 3: 3 cells"),
         (HEADER, [row(2, 1), row(2, 1)], "ascend from 1"),
         (HEADER, [row(0, 1)], "ascend from 1"),
@@ -103,7 +103,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 def test_reads_what_training_writes(tmp_path: Path) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     writer = TrainingHistory(tmp_path, optimizer, None, ["Anterior", "Posterior"])
-    assert tuple(writer.columns()) == COLUMNS
+    assert tuple(columns_of(writer.labels)) == COLUMNS
     writer.rows = [{"epoch": 1, "g": 1, "gradient_norm": 0.25, "backpropagations": 1.0}, {"epoch": 2, "g": 2}]
     writer.path.write_text(writer.csv(), encoding="utf-8")
     history = read_history(writer.path)

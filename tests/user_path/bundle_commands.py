@@ -7,7 +7,7 @@ import pytest
 from small_bundles import EPOCHS, small_bundle
 from typed import typed
 
-from seat_components.training import TrainingHistory
+from seat_components.records.history import FILE as HISTORY
 
 # What a command leaves behind, by a word of it.
 WRITES = {
@@ -51,7 +51,7 @@ def require_run(command, trained, data, folder):
     bundle = shutil.copytree(trained, folder / "bundle")
     trains = "train.json" in command and not any(overlay in command for overlay in ("evaluate", "attack"))
     if trains and "resume" not in command:
-        (bundle / "eval" / TrainingHistory.FILE_NAME).unlink()
+        (bundle / "eval" / HISTORY).unlink()
     said = type_in(bundle, command, data)
     for word, file in WRITES.items():
         assert word not in command or list(bundle.glob(file)), said
@@ -63,4 +63,4 @@ def require_run(command, trained, data, folder):
 
 def epochs(bundle):
     """How many the history of ``bundle`` has."""
-    return len((bundle / "eval" / TrainingHistory.FILE_NAME).read_text().splitlines()) - 1
+    return len((bundle / "eval" / HISTORY).read_text().splitlines()) - 1

@@ -14,9 +14,9 @@ from typed import typed
 
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import sha256
+from seat_components.records.history import FILE as HISTORY
 from seat_components.tasks import load_task
 from seat_components.tasks.folds import folds_json, read_fold
-from seat_components.training import TrainingHistory
 
 PAGE = text_of("docs/fine_tuning.md")
 BLOCKS = blocks(PAGE)
@@ -93,7 +93,7 @@ def listed(data):
 
 
 def history(folder):
-    return list(csv.DictReader((folder / TrainingHistory.FILE_NAME).open()))
+    return list(csv.DictReader((folder / HISTORY).open()))
 
 
 @pytest.mark.slow

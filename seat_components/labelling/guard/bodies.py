@@ -22,8 +22,8 @@ from seat_components.labelling.guard.values import check, read_record, require_k
 TEXT_LIMIT = 2**20
 # The largest scans of the ten tasks are some 100 MB; a whole-body scan in floating point stays below this.
 FILE_LIMIT = 4 * 2**30
-RAW_LIMIT = 2**30
-FILES_LIMIT = 2000
+_RAW_LIMIT = 2**30
+_FILES_LIMIT = 2000
 _CHUNK = 2**20
 _LOCAL_PATH = re.compile(r"/|[A-Za-z]:[/\\]|\\\\")
 
@@ -49,7 +49,7 @@ async def read_body(
     """
     limit = FILE_LIMIT if isinstance(endpoint_body, Form) and endpoint_body.files else TEXT_LIMIT
     if isinstance(endpoint_body, Raw):
-        limit = RAW_LIMIT
+        limit = _RAW_LIMIT
     request = Request(scope, _limited(receive, limit))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if isinstance(endpoint_body, Raw):
@@ -58,7 +58,7 @@ async def read_body(
     elif isinstance(endpoint_body, Form):
         if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
             raise RefusedError(415, "Content-Type", "must be multipart/form-data")
-        form = request.form(max_files=FILES_LIMIT, max_fields=50, max_part_size=TEXT_LIMIT)
+        form = request.form(max_files=_FILES_LIMIT, max_fields=50, max_part_size=TEXT_LIMIT)
         try:
             async with form as content:
                 yield _form(content.multi_items(), endpoint_body, context)
@@ -87,7 +87,7 @@ def _form(items: list[tuple[str, UploadFile | str]], form: Form, context: Contex
         if name in form.files:
             if isinstance(value, str):
                 raise RefusedError(400, name, "must be a file")
-            file = file_name(name, value.filename, form.files[name])
+            file = _file_name(name, value.filename, form.files[name])
             head += f'; filename="{file}"\r\nContent-Type: application/octet-stream'
             parts.append((head + "\r\n\r\n", value))
         elif isinstance(value, str):
@@ -106,7 +106,7 @@ def _text(name: str, value: str, kind: Record | Kind, context: Context) -> bytes
     return json.dumps(read_record(name, value, kind, context)).encode()
 
 
-def file_name(field: str, name: str | None, suffixes: tuple[str, ...]) -> str:
+def _file_name(field: str, name: str | None, suffixes: tuple[str, ...]) -> str:
     """The name of an uploaded file. 3D Slicer states the whole path of its own file; the last part of it is passed on.
 
     Raises:

@@ -44,8 +44,8 @@ PLACES: KnownFields = {**{section: listed(section) for section in SECTIONS}, "se
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd")
 # OHIF calls what it sends label.bin; series are uploaded to sessions.
-LABEL_SUFFIXES = (*IMAGE_SUFFIXES, ".bin")
-SESSION_SUFFIXES = (*IMAGE_SUFFIXES, ".dcm")
+_LABEL_SUFFIXES = (*IMAGE_SUFFIXES, ".bin")
+_SESSION_SUFFIXES = (*IMAGE_SUFFIXES, ".dcm")
 
 _CLIENT: KnownFields = {"client_id": PLAIN_TEXT}
 _WHERE: KnownFields = {"device": DEVICE, "multi_gpu": BOOLEAN, "gpus": GPUS, "max_workers": integer(0, 64)}
@@ -174,7 +174,7 @@ ENDPOINTS = (
         "POST",
         "/infer/{models}",
         {"image": NAME, "session_id": SESSION, "output": choice("image", "json", "all")},
-        Form({"params": Record({**_CLIENT, **_RESULT})}, {"file": IMAGE_SUFFIXES, "label": LABEL_SUFFIXES}),
+        Form({"params": Record({**_CLIENT, **_RESULT})}, {"file": IMAGE_SUFFIXES, "label": _LABEL_SUFFIXES}),
     ),
     Endpoint("GET", "/batch/infer", _STATUS),
     Endpoint(
@@ -210,7 +210,7 @@ ENDPOINTS = (
         "PUT",
         "/datastore/label",
         {"image": IMAGE, "tag": NAME},
-        Form({"params": Record(None)}, {"label": LABEL_SUFFIXES}),
+        Form({"params": Record(None)}, {"label": _LABEL_SUFFIXES}),
     ),
     Endpoint("DELETE", "/datastore/label", {"id": IMAGE, "tag": NAME}),
     Endpoint("HEAD", "/datastore/label", {"image": IMAGE, "tag": NAME}),
@@ -224,7 +224,7 @@ ENDPOINTS = (
         "PUT",
         "/session",
         {"uncompress": OFF, "expiry": integer(0, 10**6)},
-        Form({"client_id": PLAIN_TEXT}, {"files": SESSION_SUFFIXES}, many=True),
+        Form({"client_id": PLAIN_TEXT}, {"files": _SESSION_SUFFIXES}, many=True),
     ),
     Endpoint("DELETE", "/session/{session}"),
     Endpoint("GET", "/proxy/dicom/{files}", query=None),

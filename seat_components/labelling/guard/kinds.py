@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 # What MONAI reads as code, as a reference, or as another file's content when it stands first in a config's value.
-MARKERS = ("$", "@", "%")
+_MARKERS = ("$", "@", "%")
 _IN_NAMES = frozenset(" ._-+=,()[]~#&'!")
 _IN_KEYS = frozenset(" ._-")
 _DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,2})?")
@@ -90,12 +90,12 @@ def _offered(option: str, value: Any, context: Context) -> bool:
     return isinstance(value, str) and value in ([offered] if isinstance(offered, str) else offered)
 
 
-def is_plain(text: Any, limit: int = 200) -> bool:
+def _is_plain(text: Any, limit: int = 200) -> bool:
     """Whether ``text`` is text that no config would take for more, without control characters."""
     return (
         isinstance(text, str)
         and len(text) <= limit
-        and not text.lstrip().startswith(MARKERS)
+        and not text.lstrip().startswith(_MARKERS)
         and not any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in text)
     )
 
@@ -123,7 +123,7 @@ def is_free(value: Any) -> bool:
                 inner.extend(item.values())
             elif isinstance(item, list):
                 inner.extend(item)
-            elif not (is_plain(item, 10_000) if isinstance(item, str) else _is_finite(item)):
+            elif not (_is_plain(item, 10_000) if isinstance(item, str) else _is_finite(item)):
                 return False
         level = inner
     return isinstance(value, dict) and not level
@@ -133,7 +133,7 @@ _NAME_RULE = "letters, digits, spaces and ._-+=,()[]~#&'! only, without separato
 _FLAGS = {"true": True, "false": False, "1": True, "0": False}
 BOOLEAN = Kind("must be true or false", lambda v, _: isinstance(v, bool), lambda text: _FLAGS.get(text.lower(), text))
 OFF = Kind("must be false", lambda value, _: value is False, BOOLEAN.read)
-PLAIN_TEXT = Kind("must be plain text that begins with none of $ @ %", lambda value, _: is_plain(value))
+PLAIN_TEXT = Kind("must be plain text that begins with none of $ @ %", lambda value, _: _is_plain(value))
 EMPTY = Kind("must be left empty", lambda value, _: value == "")
 SECRET = Kind(
     "must be a text of at most 1000 characters", lambda value, _: isinstance(value, str) and len(value) <= 1000
@@ -141,7 +141,7 @@ SECRET = Kind(
 # What a viewer's page, or a DICOMweb server, reads from the URL; MONAI Label does not.
 PARAMETER = Kind("must be plain text of at most 2000 characters", lambda value, _: _is_line(value, 2000))
 WORDS = Kind(
-    "must be a list of plain texts", lambda value, _: isinstance(value, list) and all(map(is_plain, value[:1000]))
+    "must be a list of plain texts", lambda value, _: isinstance(value, list) and all(map(_is_plain, value[:1000]))
 )
 CLASSES = Kind(
     "must be a list of classes",

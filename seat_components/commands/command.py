@@ -1,0 +1,56 @@
+"""What a command of ``python -m seat_components`` is, and the kinds of its options."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        help: what it does, in one line.
+        options: gives a parser the command's options.
+        run: does it; imports only then what it needs, as listing the commands must not load torch.
+    """
+
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
+
+
+def path(text: str) -> Path:
+    """An option's path: a name that a file may have, not a link in a circle."""
+    try:
+        if text.strip():
+            Path(text).resolve()
+            return Path(text)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} leads nowhere ({error})") from None
+    raise argparse.ArgumentTypeError("a path is not empty")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """An option's whole number."""
+
+    def number(text: str) -> int:
+        if not re.fullmatch("-?[0-9]{1,20}", text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number, {least} to {most}")
+        return int(text)
+
+    return number
+
+
+def minutes(text: str) -> float:
+    """An option's time: a finite number of minutes, above 0."""
+    try:
+        if 0 < float(text) < math.inf:
+            return float(text)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes above 0")

@@ -1,0 +1,75 @@
+"""What the package knows of registered weights: figures from evaluation records, as cards and lists show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from seat_components.records.attacked import AttackMean
+from seat_components.records.metrics import Means
+from seat_components.records.model import Name, Record, Rows
+from seat_components.records.numbers import Measured
+
+
+class AttackedFigures(Record):
+    """Mean Dice under the attacks of one protocol.
+
+    Attributes:
+        attacked_cases: those that were attacked to the end.
+        scope: ``patch`` or ``volume``.
+        attacked: by attack and ε; an attack that ran on some cases only says on how many.
+        command: what was run; empty where the training's words say it.
+    """
+
+    attacked_cases: Measured
+    protocol: Name
+    scope: str = "patch"
+    attacked: Rows[AttackMean]
+    command: str = ""
+
+
+class RegisteredWeights(AttackedFigures):
+    """One file of weights.
+
+    Attributes:
+        file: its name in a bundle's ``models/``.
+        method: how it was trained.
+        training: the training in words, with its command.
+        cases: those that were evaluated as whole volumes.
+        clean: mean Dice there.
+        more: other protocols.
+        url: where it is downloaded from; empty where the bundle ships it.
+    """
+
+    _order = ("file", "method", "sha256", "training", "cases", "clean")
+
+    file: Name
+    method: Name
+    sha256: Name
+    training: str
+    cases: Measured
+    clean: Means
+    more: Rows[AttackedFigures] = ()
+    url: str = ""
+
+
+class Registry(Record):
+    """All registered weights, by task."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Rows[RegisteredWeights]]
+
+    def of(self, task: str) -> list[RegisteredWeights]:
+        """Those of a task, by the name of their files."""
+        return sorted(self.all().get(task, ()), key=lambda weights: weights.file)
+
+    def all(self) -> dict[str, tuple[RegisteredWeights, ...]]:
+        """Those of every task."""
+        return self.__pydantic_extra__
+
+    def with_one(self, task: str, weights: RegisteredWeights) -> Registry:
+        """With ``weights`` in the place of earlier ones of the same file."""
+        others = [other for other in self.all().get(task, ()) if other.file != weights.file]
+        changed: dict[str, Any] = {**self.all(), task: (*others, weights)}
+        return Registry(**changed)

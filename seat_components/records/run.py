@@ -1,0 +1,31 @@
+"""The record of a training as such, run.json: which bundle, method and data its other records belong to."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from seat_components.records.model import Record
+
+FILE = "run.json"
+
+
+class RunDescription(Record):
+    """What run.json says about a run, all optional; empty texts where it says nothing.
+
+    Attributes:
+        task: the dataset, e.g. ``Task04_Hippocampus``.
+        method: SEAT, clean, random, FREE or PGD.
+        val_images: what the validation during training saw: "clean", or an attack.
+        label_names: names by label value.
+        data: a remark on the data, e.g. that it is synthetic.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    bundle: str = ""
+    task: str = ""
+    method: str = ""
+    epochs: int | None = None
+    val_images: str = "clean"
+    label_names: dict[str, str] = Field(default_factory=dict)
+    data: str = ""
