@@ -57,7 +57,7 @@ def config_faults(parser: ConfigParser) -> list[str]:
 
     Values come first: what is computed from wrong ones says nothing of its own.
     """
-    config: Mapping[str, Any] = parser.get()
+    config = {name: parser[name] for name in (*VALUES, *PARTS) if name in parser}
     written = {name: config[name] for name in VALUES if name in config and not is_expression(config[name])}
     if faults := value_faults(written):
         return faults

@@ -29,15 +29,15 @@ def end_on_signals() -> None:
 
 
 def end_training(trainer: Engine) -> None:
-    """After the trainer's run: end this process with the signal's status, if one has stopped the training.
+    """After the trainer's run: leave the other processes; end this one with a signal's status, if one has stopped it.
 
     Raises:
         SystemExit: if so, under ``python -m monai.bundle run``.
     """
+    leave_processes()
     # MONAI's own trainer does not listen to signals.
     number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
-        leave_processes()
         raise SystemExit(status_of(number))
 
 

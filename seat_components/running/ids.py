@@ -19,7 +19,14 @@ RENAMED = {"eps_255": "attack_eps_255"}
 MOVED = {
     "cases#training": "cases",
     "cases#validation": "cases",
+    "core_network": "network",
+    "plan": "train#plan",
     "prepare": "run",
+    "sampling_margin": "train#sampling_margin",
+    "sampling_patch_size": "train#random_transforms#0#spatial_size",
+    "task": "cases#task",
+    "train#trainer#labels": "train#trainer#label_names",
+    "val_images": "validate#images",
 }
 """Ids that configs had once, and those that took their place."""
 BUILT = {"checkpoint", "history", "weight_saver"}

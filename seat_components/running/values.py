@@ -44,9 +44,9 @@ VALUES: Mapping[str, Rule] = {
     "cache_dir": or_none(FOLDER, "for none"),
     "weights": PATH,
     "pretrained": PATH,
-    "task": TEXT,
+    "cases#task": TEXT,
     "method": TEXT,
-    "val_images": TEXT,
+    "validate#images": TEXT,
     "fold": COUNT,
     "folds": or_none(PATH, "for the published fold"),
     "channel_names": NAMES,
@@ -63,8 +63,7 @@ VALUES: Mapping[str, Rule] = {
     "attack_steps": POSITIVE,
     "val_attack_steps": POSITIVE,
     "patch_size": SIZE,
-    "sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
-    "sampling_patch_size": SIZE,
+    "train#sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
     "val_patch_size": SIZE,
     "val_interval": POSITIVE,
     "num_workers": whole(0, 512),
@@ -88,9 +87,9 @@ VALUES: Mapping[str, Rule] = {
 """Ids whose values are checked as they come out of the config."""
 
 PARTS: Mapping[str, Rule] = {
-    **dict.fromkeys(("network_def", "core_network", "network", "plan", "loss", "optimizer", "lr_scheduler"), COMPONENT),
+    **dict.fromkeys(("network_def", "network", "parallel", "loss", "optimizer", "lr_scheduler"), COMPONENT),
     **dict.fromkeys(("schedule", "update", "cases"), COMPONENT),
-    **dict.fromkeys(("attack", "windows", "metrics_record", "lock"), COMPONENT),
+    **dict.fromkeys(("attack", "windows", "metrics_record"), COMPONENT),
     **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
     **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
     **dict.fromkeys(("image_transforms", "handlers"), LIST),
