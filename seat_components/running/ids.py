@@ -20,6 +20,8 @@ MOVED = {
     "cases#training": "cases",
     "cases#validation": "cases",
     "core_network": "network",
+    "finalize": "run",
+    "lock": "run",
     "plan": "train#plan",
     "prepare": "run",
     "sampling_margin": "train#sampling_margin",
