@@ -38,10 +38,10 @@ def end_training(trainer: Engine) -> None:
     # MONAI's own trainer does not listen to signals.
     number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
-        raise SystemExit(status_of(number))
+        raise SystemExit(_status_of(number))
 
 
-def status_of(number: signal.Signals) -> int:
+def _status_of(number: signal.Signals) -> int:
     """The status of a process that a signal has ended, as shells give it."""
     return 128 + number
 
@@ -50,4 +50,4 @@ def _end(number: int, frame: FrameType | None) -> None:
     del frame
     name = NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
-    raise SignalExit(status_of(signal.Signals(number)))
+    raise SignalExit(_status_of(signal.Signals(number)))
