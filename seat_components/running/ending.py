@@ -29,19 +29,19 @@ def end_on_signals() -> None:
 
 
 def end_training(trainer: Engine) -> None:
-    """After the trainer's run: end this process with the signal's status, if one has stopped the training.
+    """After the trainer's run: leave the other processes; end this one with a signal's status, if one has stopped it.
 
     Raises:
         SystemExit: if so, under ``python -m monai.bundle run``.
     """
+    leave_processes()
     # MONAI's own trainer does not listen to signals.
     number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
-        leave_processes()
-        raise SystemExit(status_of(number))
+        raise SystemExit(_status_of(number))
 
 
-def status_of(number: signal.Signals) -> int:
+def _status_of(number: signal.Signals) -> int:
     """The status of a process that a signal has ended, as shells give it."""
     return 128 + number
 
@@ -50,4 +50,4 @@ def _end(number: int, frame: FrameType | None) -> None:
     del frame
     name = NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
-    raise SignalExit(status_of(signal.Signals(number)))
+    raise SignalExit(_status_of(signal.Signals(number)))
