@@ -120,7 +120,7 @@ class Ensemble:
             if self.records.has(case.name, setting.attack, eps) or self._skip(case.name, setting.attack, eps):
                 continue
             result = self._attack(predictor, case, setting, eps)
-            if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
+            if eps == self.eps_255[-1] and (worst is None or result.mean_dice < worst.mean_dice):
                 worst = result
             self._write()
         for check in self.checks(case.place):
@@ -202,11 +202,12 @@ class Ensemble:
         if not budget.holds(adversarial, case.image):
             raise AssertionError(f"{attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect")
         prediction, dice = self._dice(predictor, adversarial, case.label)
+        attacked = Attacked(attack, eps_255, adversarial, prediction, dice)
         if not self.records.has(case.name, attack, eps_255):
             over = budget.linf_over_budget(adversarial, case.image)
             self.records.add(case.name, attack, eps_255, dice[0].tolist(), over)
-            logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {float(dice.mean()):.4f}")
-        return Attacked(attack, eps_255, adversarial, prediction, dice)
+            logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
+        return attacked
 
     def _dice(self, predictor: Predictor, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
