@@ -64,7 +64,7 @@ FAULTS = [
     (Robustness, ("cases", 0, "dice", "left"), 1.5, r"cases\[0\]: 'dice.left' is 1.5, but a Dice coefficient"),
     (Robustness, ("cases", 0, "case"), "", r"cases\[0\]: 'case' is the text '', but it must be a text that is not"),
     (Robustness, ("cases", 0, "attack"), "clean", r"cases\[0\]: 'eps_255' is 8, but the attack clean has eps_255 0"),
-    (Robustness, ("cost", "pgd-ce", "seconds"), None, "'cost.pgd-ce.seconds' is nan, but it must be a number, 0 or more"),
+    (Robustness, ("cost", "pgd-ce", "seconds"), None, "'cost.pgd-ce.seconds' is missing, but it must be a number"),
     (Robustness, ("seed",), 1.5, "'seed' is the number 1.5, but it must be a whole number"),
     (Robustness, ("protocol",), 3, "'protocol' is the number 3, but it must be a text"),
     (Metrics, ("cases",), {}, "'cases' is an object, but it must be a list"),
