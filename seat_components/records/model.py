@@ -23,7 +23,8 @@ class Record(BaseModel):
     and with names where they are about several.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True)
+    # Infinity stays one, so that writing it fails: it is not null, which was not measured.
+    model_config = ConfigDict(strict=True, frozen=True, ser_json_inf_nan="constants")
 
     _order: ClassVar[tuple[str, ...]] = ()
     """Fields that stand first in the file, where classes state them in another order."""

@@ -33,15 +33,19 @@ def _dice(value: Any) -> float:
 def _measured(value: Any) -> float:
     number = _number(value)
     if not 0 <= number < math.inf:
-        raise ValueError(f"is {number:g}, but it must be a number, 0 or more")
+        raise ValueError(f"is {_shown(number)}, but it must be a number, 0 or more")
     return number
 
 
 def _budget(value: Any) -> float:
     eps = _number(value)
     if not 0 <= eps <= WHOLE_RANGE:
-        raise ValueError(f"is {eps:g}, but a budget is 0 or a positive number of 255ths, up to {WHOLE_RANGE}")
+        raise ValueError(f"is {_shown(eps)}, but a budget is 0 or a positive number of 255ths, up to {WHOLE_RANGE}")
     return eps
+
+
+def _shown(number: float) -> str:
+    return "missing" if math.isnan(number) else f"{number:g}"
 
 
 # Beside null for NaN: a whole number is written as one.
