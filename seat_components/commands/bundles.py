@@ -22,7 +22,7 @@ def _bundles(options: argparse.Namespace) -> None:
         print(write_bundle(task, options.out))
 
 
-BUNDLES = Command("render bundles from the template and the task table", _bundles_options, _bundles)
+BUNDLES_COMMAND = Command("render bundles from the template and the task table", _bundles_options, _bundles)
 
 
 def _card_options(parser: argparse.ArgumentParser) -> None:
@@ -52,4 +52,6 @@ def _card(options: argparse.Namespace) -> None:
     print(write_bundle(task, options.out))
 
 
-CARD = Command("put the evaluation of shipped weights into the bundle's card and metadata", _card_options, _card)
+CARD_COMMAND = Command(
+    "put the evaluation of shipped weights into the bundle's card and metadata", _card_options, _card
+)

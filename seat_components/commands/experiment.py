@@ -33,4 +33,4 @@ def _run(options: argparse.Namespace) -> None:
         print("The experiment is not finished. Give the same command again to go on.")
 
 
-EXPERIMENT = Command("do the runs of a plan that are not done, and compare them", _options, _run)
+EXPERIMENT_COMMAND = Command("do the runs of a plan that are not done, and compare them", _options, _run)

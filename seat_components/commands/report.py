@@ -18,4 +18,4 @@ def _run(options: argparse.Namespace) -> None:
     print(write_report(options.runs, options.out))
 
 
-REPORT = Command("write report.html from the records of runs", _options, _run)
+REPORT_COMMAND = Command("write report.html from the records of runs", _options, _run)

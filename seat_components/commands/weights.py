@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seat_components.commands.command import Command, path, whole
+from seat_components.commands.command import Command, path, whole_number
 
 
 def _weights_options(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def _weights_options(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--init", metavar="BUNDLE", help="write seeded, untrained weights as its models/model.pt")
     action.add_argument("--convert", type=path, metavar="FILE", help="make a bundle's weights of a checkpoint")
     action.add_argument("--restore", metavar="BUNDLE", help="bring shipped weights back that a training has replaced")
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of --init (%(default)s)")
+    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0, help="of --init (%(default)s)")
     parser.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
     parser.add_argument("--out", type=path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")
 
@@ -35,7 +35,9 @@ def _weights(options: argparse.Namespace) -> None:
         commands.list_weights(options.bundles)
 
 
-WEIGHTS = Command("list the bundles' weights; verify, convert, or write untrained ones", _weights_options, _weights)
+WEIGHTS_COMMAND = Command(
+    "list the bundles' weights; verify, convert, or write untrained ones", _weights_options, _weights
+)
 
 
 def _zips_options(parser: argparse.ArgumentParser) -> None:
@@ -50,4 +52,4 @@ def _zips(options: argparse.Namespace) -> None:
         print(archive)
 
 
-ZIPS = Command("zip each bundle, to the same bytes every time", _zips_options, _zips)
+ZIPS_COMMAND = Command("zip each bundle, to the same bytes every time", _zips_options, _zips)
