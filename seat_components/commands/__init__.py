@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 
-from seat_components.commands.bundles import BUNDLES_COMMAND, CARD_COMMAND
+from seat_components.commands.bundles import BUNDLES_COMMAND, CARD_COMMAND, WEIGHTS_COMMAND, ZIPS_COMMAND
 from seat_components.commands.command import Command
-from seat_components.commands.demo import DEMO_COMMAND
-from seat_components.commands.experiment import EXPERIMENT_COMMAND
+from seat_components.commands.datasets import NEW_BUNDLE_COMMAND, PHANTOM_COMMAND, PLAN_COMMAND
 from seat_components.commands.labelling import LABEL_COMMAND, LABEL_ENV_COMMAND
-from seat_components.commands.phantom import PHANTOM_COMMAND
-from seat_components.commands.planning import NEW_BUNDLE_COMMAND, PLAN_COMMAND
-from seat_components.commands.report import REPORT_COMMAND
-from seat_components.commands.weights import WEIGHTS_COMMAND, ZIPS_COMMAND
+from seat_components.commands.runs import DEMO_COMMAND, EXPERIMENT_COMMAND, REPORT_COMMAND
 
 COMMANDS: Mapping[str, Command] = {
     "phantom": PHANTOM_COMMAND,
