@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Undefined, select_autoescape
 from jinja2.ext import Extension
 
-from seat_components.bundles.caching import GIB
+from seat_components.files import GIB
 
 # What several files say in the same words; itself no file of a bundle.
 _WORDS = "words.jinja"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from seat_components.refusals import refuse
 
-PICTURES = ("image", "label", "clean_prediction", "perturbation", "attacked_prediction")
-SCALARS = ("attack", "eps_255", "clean_dice", "attacked_dice")
+_PICTURES = ("image", "label", "clean_prediction", "perturbation", "attacked_prediction")
+_SCALARS = ("attack", "eps_255", "clean_dice", "attacked_dice")
 
 Picture = npt.NDArray[np.float64]
 
@@ -68,10 +68,10 @@ def _read_slice(path: Path) -> AttackedSlice:
             arrays = {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         refuse(f"{path} is not readable as plain NumPy arrays ({error}): remove it, and run the attack again")
-    missing = [name for name in (*PICTURES, *SCALARS) if name not in arrays]
+    missing = [name for name in (*_PICTURES, *_SCALARS) if name not in arrays]
     if missing:
-        refuse(f"{path} lacks {', '.join(missing)}: it must hold {', '.join((*PICTURES, *SCALARS))}")
-    pictures = {name: _picture(path, name, arrays[name]) for name in PICTURES}
+        refuse(f"{path} lacks {', '.join(missing)}: it must hold {', '.join((*_PICTURES, *_SCALARS))}")
+    pictures = {name: _picture(path, name, arrays[name]) for name in _PICTURES}
     shapes = {name: array.shape for name, array in pictures.items()}
     if len(set(shapes.values())) > 1:
         refuse(f"{path}: the arrays have the shapes {shapes}, but they must be one slice, all of one shape")

@@ -15,7 +15,7 @@ from ignite.engine import Engine
 from seat_components.refusals import SignalExit, is_bundle_run
 from seat_components.running.processes import leave_processes
 
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 def end_on_signals() -> None:
@@ -24,7 +24,7 @@ def end_on_signals() -> None:
     While a training runs, its checkpoint listens in their place (see ``StopRequest``).
     """
     if threading.current_thread() is threading.main_thread():
-        for number in NAMES:
+        for number in _NAMES:
             signal.signal(number, _end)
 
 
@@ -38,16 +38,16 @@ def end_training(trainer: Engine) -> None:
     number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
         leave_processes()
-        raise SystemExit(status_of(number))
+        raise SystemExit(_status_of(number))
 
 
-def status_of(number: signal.Signals) -> int:
+def _status_of(number: signal.Signals) -> int:
     """The status of a process that a signal has ended, as shells give it."""
     return 128 + number
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
-    name = NAMES[signal.Signals(number)]
+    name = _NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
-    raise SignalExit(status_of(signal.Signals(number)))
+    raise SignalExit(_status_of(signal.Signals(number)))

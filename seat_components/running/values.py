@@ -32,8 +32,8 @@ from seat_components.running.kinds import (
     whole,
 )
 
-MODES = ("default", "recompute", "checkpoint")
-LONGEST = 200
+_MODES = ("default", "recompute", "checkpoint")
+_LONGEST = 200
 
 # Where only the kind is asked for here, the component that gets the value knows its range and refuses others.
 VALUES: Mapping[str, Rule] = {
@@ -70,7 +70,7 @@ VALUES: Mapping[str, Rule] = {
     "num_workers": whole(0, 512),
     "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "accumulate": or_none(INTEGER, "to choose by itself"),
-    "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
+    "memory": (lambda value: value is None or value in _MODES, f"one of {', '.join(_MODES)}, or null"),
     "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
     "strict": FLAG,
     "series": (names_series, "a series' UID, a list of UIDs, a text of its description, or null"),
@@ -127,4 +127,4 @@ def value_faults(values: Mapping[str, Any]) -> list[str]:
 def shown(value: Any) -> str:
     """A value as it is named in a refusal."""
     text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
