@@ -16,9 +16,7 @@ def test_the_defaults_of_every_bundle_pass(task):
     rendered = render(task)
     for name in ("train", "attack", "inference"):
         config = json.loads(rendered[f"configs/{name}.json"])
-        check_values(
-            **{key: value for key, value in config.items() if key in ID_RULES and not str(value).startswith("$")}
-        )
+        check_values(**{id_: value for id_, value in config.items() if id_ in ID_RULES and not is_expression(value)})
 
 
 WRONG = {
