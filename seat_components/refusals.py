@@ -34,7 +34,7 @@ def refuse(message: str) -> NoReturn:
     Under ``python -m monai.bundle run`` every exception raised while a config is resolved is wrapped in a
     ``RuntimeError`` about the config expression, which buries the reason; there, and only there, the program
     exits with the message as its last lines. From threads and loader workers, which an exit ends without a word to
-    whoever waits for them, the error goes up to the program (see ``running.last_words``).
+    whoever waits for them, the error goes up to the program (see ``running.ending``).
 
     Raises:
         RefusalError: in any other program, thread or worker.

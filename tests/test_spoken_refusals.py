@@ -9,7 +9,7 @@ from monai.transforms import Compose
 from torch.utils.data import DataLoader
 
 from seat_components.refusals import RefusalError, refuse
-from seat_components.running.last_words import shorten_config_errors
+from seat_components.running.ending import shorten_config_errors
 
 PATIENCE = 60
 

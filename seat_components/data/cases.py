@@ -13,7 +13,7 @@ from seat_components.data.expectation import Expectation
 from seat_components.data.index import CaseFiles
 from seat_components.tasks import Task
 
-Section = Literal["training", "validation"]
+_Section = Literal["training", "validation"]
 
 
 class FoldCases:
@@ -58,7 +58,7 @@ class FoldCases:
         return self.section("validation")
 
     def section(
-        self, name: Section, choose: Callable[[Sequence[CaseFiles]], Sequence[CaseFiles]] | None = None
+        self, name: _Section, choose: Callable[[Sequence[CaseFiles]], Sequence[CaseFiles]] | None = None
     ) -> Sequence[CaseFiles]:
         """The cases of one section, each read to its end and found to be in order.
 

@@ -4,8 +4,7 @@ from seat_components.networks.fit import check_network
 from seat_components.running.ending import end_training
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes, leave_processes
-from seat_components.running.run_record import write_run_record
-from seat_components.running.starting import begin_training, check_command_line, start
+from seat_components.running.starting import begin_training, check_command_line, start, write_run_record
 from seat_components.running.tracking import end_tracking
 
 __all__ = [

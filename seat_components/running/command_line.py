@@ -19,7 +19,7 @@ from monai.bundle import update_kwargs
 from seat_components.refusals import is_bundle_run
 
 RUN = inspect.signature(monai.bundle.run)
-OWN = frozenset(RUN.parameters) - {"override"}
+RUN_OPTIONS = frozenset(RUN.parameters) - {"override"}
 """The options of ``monai.bundle.run`` itself."""
 TRACKING_IDS = frozenset({"tracking_uri", "experiment_name", "run_name", "save_execute_config"})
 """Ids that MONAI adds to a config where a run is tracked."""
@@ -58,7 +58,7 @@ def given() -> Given | None:
     fire.Fire(take, command=words, name="monai.bundle run")
     everything = update_kwargs(taken.pop("args_file", None), **taken.pop("override", {}), **taken)
     files = everything.pop("config_file", None) or ()
-    values = {name: value for name, value in everything.items() if name not in OWN | TRACKING_IDS}
+    values = {name: value for name, value in everything.items() if name not in RUN_OPTIONS | TRACKING_IDS}
     options = {name: value for name, value in everything.items() if name not in values}
     return Given((files,) if isinstance(files, str) else tuple(map(str, files)), values, options)
 

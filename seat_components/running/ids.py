@@ -11,7 +11,7 @@ from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
-from seat_components.running.command_line import OWN, TRACKING_IDS, Given
+from seat_components.running.command_line import RUN_OPTIONS, TRACKING_IDS, Given
 
 RENAMED = {"eps_255": "attack_eps_255"}
 """Ids of train.json whose part another id plays in a config that is read on top of it."""
@@ -45,7 +45,7 @@ def id_faults(given: Given) -> list[str]:
     ``train#trainer#max_epochs``.
     """
     ids, groups = _config_ids(given.files)
-    known = {*ids, *OWN, *TRACKING_IDS, ConfigParser.meta_key}
+    known = {*ids, *RUN_OPTIONS, *TRACKING_IDS, ConfigParser.meta_key}
     names = list(given.values)
     faults = [_advice(name, known, given.files) for name in names if not _is_known(name, known, groups)]
     if "method" in names and not {_path(name)[0] for name in names} & {"schedule", "update"}:

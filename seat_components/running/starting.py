@@ -1,20 +1,24 @@
-"""How a run starts: what was given is refused or used, the processes join, and random numbers are set."""
+"""How a run starts: what was given is refused or used, processes join, folders are held, and run.json is written."""
 
 from __future__ import annotations
 
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
+import ignite.distributed as idist
 import torch
 from monai.utils import set_determinism
 
+from seat_components.evaluation.identity import data_description
+from seat_components.records.model import validated, write_record
+from seat_components.records.run import FILE, RunDescription
 from seat_components.refusals import refuse
 from seat_components.running.command_line import given
 from seat_components.running.config_check import given_faults
-from seat_components.running.ending import end_on_signals
+from seat_components.running.ending import end_on_signals, shorten_config_errors
 from seat_components.running.ids import id_faults
-from seat_components.running.last_words import shorten_config_errors
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes
 from seat_components.running.tracking import tracking_faults
@@ -72,3 +76,17 @@ def begin_training(ckpt_dir: str | Path, output_dir: str | Path) -> FolderLock:
     lock = FolderLock("training", [ckpt_dir, output_dir])
     keep_shipped(ckpt_dir)
     return lock
+
+
+def write_run_record(output_dir: str | Path, dataset_dir: str | Path, **values: Any) -> None:
+    """Write ``run.json`` in ``output_dir``, on the first process.
+
+    Args:
+        output_dir: the run's output folder.
+        dataset_dir: what its dataset.json says about the data is written, too.
+        values: what else ``RunDescription`` says.
+    """
+    path = Path(output_dir) / FILE
+    record = validated(RunDescription, {**values, "data": data_description(dataset_dir)}, str(path))
+    if idist.get_rank() == 0:
+        write_record(record, path)

@@ -99,14 +99,14 @@ PARTS: Mapping[str, Rule] = {
 }
 """Ids that the config builds things from: what is written for them is checked, as only building them shows the rest."""
 
-RULES: Mapping[str, Rule] = {**VALUES, **PARTS}
+ID_RULES: Mapping[str, Rule] = {**VALUES, **PARTS}
 
 
 def check_values(**values: Any) -> None:
     """Refuse values that are not of their option's kind.
 
     Args:
-        values: what the options of that name in ``RULES`` are set to.
+        values: what the options of that name in ``ID_RULES`` are set to.
 
     Raises:
         RefusalError: naming every wrong option, its value and what it must be.
@@ -118,9 +118,9 @@ def check_values(**values: Any) -> None:
 def value_faults(values: Mapping[str, Any]) -> list[str]:
     """One line for each value that is not of its option's kind."""
     return [
-        f"{name} is {shown(value)}, but it must be {RULES[name][1]}"
+        f"{name} is {shown(value)}, but it must be {ID_RULES[name][1]}"
         for name, value in values.items()
-        if not RULES[name][0](value)
+        if not ID_RULES[name][0](value)
     ]
 
 

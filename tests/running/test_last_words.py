@@ -9,7 +9,7 @@ import threading
 import pytest
 from torch.utils.tensorboard import SummaryWriter
 
-from seat_components.running.last_words import shorten_config_errors
+from seat_components.running.ending import shorten_config_errors
 
 
 @pytest.fixture
