@@ -23,9 +23,10 @@ from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import evaluated, fingerprints, name_of
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.slices import save_slices
+from seat_components.evaluation.slices import save_slice
 from seat_components.files import case_name
 from seat_components.records.robustness import AttackedEvaluation
+from seat_components.records.slices import FOLDER, file_of
 from seat_components.refusals import refuse
 
 SCOPES = {
@@ -93,7 +94,7 @@ class AttackUpdate:
             inputs=SCOPES[scope],
             device="cpu",
         )
-        self.slices = Path(output_dir) / "slices"
+        self.slices = Path(output_dir) / FOLDER
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
         self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
         self.places: dict[str, int] = {}
@@ -115,10 +116,7 @@ class AttackUpdate:
         return [case for case in chosen if not self._is_complete(name_of(case))]
 
     def _is_complete(self, case: str) -> bool:
-        return self.ensemble.is_complete(case, self.places[case]) and self._slice_of(case).is_file()
-
-    def _slice_of(self, case: str) -> Path:
-        return self.slices / f"{case}.npz"
+        return self.ensemble.is_complete(case, self.places[case]) and file_of(self.slices, case).is_file()
 
     def __call__(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Tensor]:
         """Attack one case (batch size 1); returns the engine's output."""
@@ -137,7 +135,7 @@ class AttackUpdate:
         radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
 
         def draw(clean: Attacked, strongest: Attacked | None) -> None:
-            save_slices(self._slice_of(name), image, label, clean, _worse(clean, strongest), radius)
+            save_slice(self.slices, case, clean, _worse(clean, strongest), radius)
 
         worst = _worse(*self.ensemble.attack(predictor, case, finish=draw))
         engine.state.output = {Keys.IMAGE: worst.image, Keys.LABEL: label, Keys.PRED: worst.prediction}
@@ -183,7 +181,7 @@ class InferringNetwork(nn.Module):
 
 def _worse(clean: Attacked, strongest: Attacked | None) -> Attacked:
     """The one of lower mean Dice; the clean one where both have the same, or nothing was run."""
-    return min((clean, strongest or clean), key=lambda result: float(result.dice.mean()))
+    return min((clean, strongest or clean), key=lambda result: result.mean_dice)
 
 
 def _file_of(image: MetaTensor) -> str:

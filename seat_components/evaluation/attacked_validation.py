@@ -15,7 +15,8 @@ from torch import Tensor
 from seat_components.attacks import ATTACKS
 from seat_components.budget import check_eps_255
 from seat_components.evaluation.attack_update import InferringNetwork
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
+from seat_components.records.attacked import MAIN_EPS_255
 from seat_components.refusals import refuse
 
 
@@ -35,7 +36,7 @@ class AttackedValidation:
         RefusalError: for an unknown attack, or numbers outside their range.
     """
 
-    def __init__(self, eps_255: float = 8.0, steps: int = 5, attack: str = "pgd-ce", seed: int = 0) -> None:
+    def __init__(self, eps_255: float = MAIN_EPS_255, steps: int = 5, attack: str = "pgd-ce", seed: int = 0) -> None:
         with_steps = sorted(set(ATTACKS) - {"random"})
         if attack not in with_steps:
             refuse(f"there is no attack {attack!r} for validation; it knows {', '.join(with_steps)}")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from seat_components.records.numbers import mean_of
+
 
 @dataclass(frozen=True)
 class Case:
@@ -35,3 +37,8 @@ class Attacked:
     image: Tensor
     prediction: Tensor
     dice: Tensor
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean over the foreground classes."""
+        return mean_of(self.dice[0].tolist())

@@ -124,7 +124,7 @@ class Ensemble:
             if self.records.has(case.name, setting.attack, eps) or self._skip(case.name, setting.attack, eps):
                 continue
             result = self._attack(predictor, case, setting, eps, answer)
-            if eps == self.eps_255[-1] and (worst is None or result.dice.mean() < worst.dice.mean()):
+            if eps == self.eps_255[-1] and (worst is None or result.mean_dice < worst.mean_dice):
                 worst = result
             self._write()
         for check in self.checks(case.place):
@@ -242,11 +242,12 @@ class Ensemble:
         return adversarial, answer
 
     def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
+        attacked = Attacked(attack, eps_255, image, answer.prediction, answer.dice)
         if not self.records.has(case.name, attack, eps_255):
             over = IntensityBudget.of(case.image, eps_255 / 255, self.bounds).linf_over_budget(image, case.image)
             self.records.add(case.name, attack, eps_255, answer.dice[0].tolist(), over)
-            logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {float(answer.dice.mean()):.4f}")
-        return Attacked(attack, eps_255, image, answer.prediction, answer.dice)
+            logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
+        return attacked
 
     def _check(self, predictor: Predictor, check: Check, case: Case, clean: Answer) -> None:
         """The case's strongest gradient attack at the main budget once more, as the check wants it."""

@@ -49,7 +49,7 @@ class AttackedEvaluation(Evaluated):
 
     protocol: str
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    seed: Any = None
+    seed: int | None = None
     scope: str = "patch"
     inputs: str = ""
     bounds: Rows[Number] | None = None

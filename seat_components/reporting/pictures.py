@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seat_components.records.slices import largest_falls
 from seat_components.reporting.page import Image
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
 from seat_components.reporting.slice_figures import attacked_slices
-from seat_components.reporting.slices import largest_falls
 from seat_components.reporting.style import png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
 

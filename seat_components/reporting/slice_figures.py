@@ -13,8 +13,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 
 from seat_components.records.attacked import CLEAN
+from seat_components.records.slices import AttackedSlice, Picture
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.slices import AttackedSlice, Picture
 from seat_components.reporting.style import BLACK, LABELS, in_picture
 
 _OPACITY = 0.35

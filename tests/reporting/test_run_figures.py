@@ -11,10 +11,10 @@ from fabricated_records import write_run, write_slice
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
+from seat_components.records.slices import read_slices
 from seat_components.reporting import RunRecords, read_run
 from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
 from seat_components.reporting.slice_figures import attacked_slices
-from seat_components.reporting.slices import read_slices
 from seat_components.reporting.style import METHODS, png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
 

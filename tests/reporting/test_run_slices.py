@@ -11,10 +11,10 @@ import pytest
 import torch
 from fabricated_records import write_slice
 
-from seat_components.evaluation.case import Attacked
-from seat_components.evaluation.slices import save_slices
+from seat_components.evaluation.case import Attacked, Case
+from seat_components.evaluation.slices import save_slice
+from seat_components.records.slices import largest_falls, read_slices
 from seat_components.refusals import RefusalError
-from seat_components.reporting.slices import largest_falls, read_slices
 
 
 def test_the_largest_falls_come_first_and_undefined_ones_last(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_budget_is_optional(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "rule"),
     [
-        ({"label": None}, "lacks label"),
+        ({"label": None}, "has no 'label'"),
         ({"label": np.zeros((40, 51))}, "all of one shape"),
         ({"image": np.zeros((40, 52, 3))}, "2D slice"),
         ({"image": np.full((40, 52), np.nan)}, "finite"),
@@ -72,7 +72,7 @@ def test_reads_what_the_evaluation_writes(tmp_path: Path) -> None:
     worst = Attacked("pgd-ce", 8.0, image + 0.25, label, torch.tensor([[0.25]]))
     path = tmp_path / "slices" / "one.npz"
     path.parent.mkdir()
-    save_slices(path, image, label, clean, worst, torch.full((1, 1, 1, 1, 1), 0.5))
+    save_slice(path.parent, Case("one", 0, image, label), clean, worst, torch.full((1, 1, 1, 1, 1), 0.5))
     (one,) = read_slices(path.parent)
     assert (one.attack, one.eps_255, one.budget, one.fall) == ("pgd-ce", 8.0, 0.5, 0.5)
     np.testing.assert_allclose(one.perturbation, 0.25, atol=1e-6)
