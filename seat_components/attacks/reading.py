@@ -108,9 +108,15 @@ def as_wrong(logits: Tensor, label: Tensor) -> Tensor:
     # What waits for a value waits for a GPU; elsewhere a sum tells most quickly that there is nothing to do.
     if logits.device.type == "cpu" and logits.detach().sum().isfinite():
         return logits
+    return wrong_where_not_finite(logits, label)
+
+
+def wrong_where_not_finite(logits: Tensor, label: Tensor) -> Tensor:
+    """As ``as_wrong``, without waiting for a value."""
     found = logits.detach()
     surest = found.abs().where(found.isfinite(), 0).flatten(1).amax(dim=1).clamp_min(1)
-    bad = not_finite(logits)
-    added = bad * surest.reshape(-1, *[1] * (logits.ndim - 1))
-    repaired = logits.masked_fill(bad, 0).scatter_add(1, label, -added)
-    return repaired.scatter_add(1, (label + 1) % logits.shape[1], added)
+    axes = [1] * (logits.ndim - 2)
+    classes = torch.arange(logits.shape[1], device=logits.device).reshape(1, -1, *axes)
+    rival = (label + 1) % logits.shape[1]
+    wrong = ((classes == rival).to(logits.dtype) - (classes == label).to(logits.dtype)) * surest.reshape(-1, 1, *axes)
+    return torch.where(not_finite(logits), wrong, logits)
