@@ -11,7 +11,7 @@ from seat_components.files import resolved
 from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
 from seat_components.reporting import paper, tables
-from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, html_page
+from seat_components.reporting.page import Block, Image, Notice, PageSection, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
 _PAGE = "report.html"
@@ -45,11 +45,11 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     records = _distinct_names([read_run(Path(run)) for run in runs])
     sizes = [tables.dice_by_size(run) for run in records]
     sections = [
-        Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
-        Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
-        Section("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
-        Section("Cases", _each(pictures.cases(records))),
-        Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
+        PageSection("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
+        PageSection("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
+        PageSection("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
+        PageSection("Cases", _each(pictures.cases(records))),
+        PageSection("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
     top: list[Block] = [alarms(records), tables.key_numbers(records), *_each([missing(records)])]
     title = "SEAT report: " + ", ".join(dict.fromkeys(run.task or run.name for run in records))

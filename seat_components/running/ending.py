@@ -15,7 +15,7 @@ from ignite.engine import Engine
 from seat_components.refusals import SignalExit, is_bundle_run
 from seat_components.running.processes import leave_processes
 
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 def end_on_signals() -> None:
@@ -24,7 +24,7 @@ def end_on_signals() -> None:
     While a training runs, its checkpoint listens in their place (see ``StopRequest``).
     """
     if threading.current_thread() is threading.main_thread():
-        for number in NAMES:
+        for number in _NAMES:
             signal.signal(number, _end)
 
 
@@ -48,6 +48,6 @@ def _status_of(number: signal.Signals) -> int:
 
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
-    name = NAMES[signal.Signals(number)]
+    name = _NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
     raise SignalExit(_status_of(signal.Signals(number)))
