@@ -7,11 +7,11 @@ from pathlib import Path
 
 from seat_components.commands.command import Command, path, whole
 
-ENVIRONMENT = Path(".venv-label")
+_ENVIRONMENT = Path(".venv-label")
 
 
 def _label_env_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--env", type=path, default=ENVIRONMENT, help="its folder (%(default)s)")
+    parser.add_argument("--env", type=path, default=_ENVIRONMENT, help="its folder (%(default)s)")
 
 
 def _label_env(options: argparse.Namespace) -> None:
@@ -26,7 +26,7 @@ LABEL_ENV = Command("make MONAI Label's environment (network; minutes)", _label_
 def _label_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", required=True, help="tasks or bundles, by name or folder")
     parser.add_argument("--studies", required=True, type=path, metavar="DIR", help="the images to label")
-    parser.add_argument("--env", type=path, default=ENVIRONMENT, help="MONAI Label's environment (%(default)s)")
+    parser.add_argument("--env", type=path, default=_ENVIRONMENT, help="MONAI Label's environment (%(default)s)")
     parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
     parser.add_argument("--app", type=path, default=Path("runs/label"), help="where copies are served and trained")
     parser.add_argument("--port", type=whole(1, 65535), default=8000, help="%(default)s")

@@ -13,9 +13,9 @@ from seat_components.experiments.plan import Plan
 from seat_components.records.attacked import WORST
 from seat_components.records.theory import Theory
 
-PAR = 0.02
+_PAR = 0.02
 """Two methods are on par if their Dice differs by less."""
-PREDICTORS: dict[str, Callable[[Theory], float]] = {
+_PREDICTORS: dict[str, Callable[[Theory], float]] = {
     "gradient norm ‖∇_x ℓ‖₁ (clean input)": lambda theory: theory.gradient_norm_1,
     "log Φ": lambda theory: theory.log_complexity,
     "mean margin": lambda theory: fmean(theory.margins),
@@ -59,7 +59,7 @@ def difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
 
 def verdict(low: float, high: float) -> str:
     """What an interval of a difference in Dice says."""
-    if low > -PAR and high < PAR:
+    if low > -_PAR and high < _PAR:
         return "on par"
     if low > 0:
         return "higher"
@@ -91,7 +91,7 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
     continued = {name for name, run in plan.runs.items() if run.continues}
     one_each = [one for one in found if one.weights == plan.weights[0] and one.run not in continued]
     rows = []
-    for title, quantity in PREDICTORS.items():
+    for title, quantity in _PREDICTORS.items():
         for name in plan.attacks:
             pairs = [
                 (value, record.mean_dice(WORST, record.compared_eps or 0))
@@ -127,7 +127,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
         return []
     note = (
         "Differences are paired over the cases that both have, with their 95 % bootstrap interval. "
-        f"On par: the interval lies within ±{PAR:g}; undecided: it holds 0 and reaches beyond ±{PAR:g}. "
+        f"On par: the interval lies within ±{_PAR:g}; undecided: it holds 0 and reaches beyond ±{_PAR:g}. "
         f"Fewer than {FEWEST} cases have no interval.\n"
     )
     return ["## Questions\n", note, *parts]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-DRAWS = 10_000
+_DRAWS = 10_000
 FEWEST = 6
 """Of fewer values even the whole range misses the mean of a symmetric distribution in 2 / 2ⁿ > 5 % of all samples."""
 
@@ -30,7 +30,7 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> tuple[float, float
     result = stats.bootstrap(
         (np.asarray(values),),
         np.mean,
-        n_resamples=DRAWS,
+        n_resamples=_DRAWS,
         confidence_level=1 - 2 * float(tail),
         method="percentile",
         rng=np.random.default_rng(seed),
@@ -64,7 +64,7 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float
         (one,),
         lambda order: np.corrcoef(order, other)[0, 1],
         permutation_type="pairings",
-        n_resamples=DRAWS,
+        n_resamples=_DRAWS,
         rng=np.random.default_rng(0),
     )
     return float(result.statistic), float(result.pvalue)

@@ -21,9 +21,9 @@ from seat_components.refusals import refuse
 from seat_components.reporting import paper
 from seat_components.reporting.tables import duration
 
-MOST_NAMED = 12
+_MOST_NAMED = 12
 # The rows of the paper's Table 1 that runs of these names repeat.
-PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
+_PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
 
 
 def write_results(plan: Plan, page: Path, command: str) -> Path:
@@ -76,7 +76,7 @@ def _costs(found: Sequence[Checkpoint]) -> str:
     rows = []
     for one in found:
         published = paper.backpropagations(one.records.task)
-        of_method = published.get(PUBLISHED_AS.get(one.run, ""))
+        of_method = published.get(_PUBLISHED_AS.get(one.run, ""))
         rows.append(
             [
                 one.records.name,
@@ -119,7 +119,7 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
     cases = sorted(done[0].attacks[name].case_names)
     # Few cases are named, as another copy of the dataset may hold others in their place.
-    named = f" ({', '.join(cases)})" if len(cases) <= MOST_NAMED else ""
+    named = f" ({', '.join(cases)})" if len(cases) <= _MOST_NAMED else ""
     columns = [_column(done[0].attacks[name], attack) for attack in attacks]
     text = (
         f"Mean foreground Dice at ε = {eps:g}/255 on {len(cases)} validation cases{named}; "

@@ -26,7 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "threshold renewed only where g changes, φ = 1": {"update_threshold": "on_change", "relax": 1.0},
 }
 
-ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
+_ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
 
 
 def schedule_of(plan: Plan, run: str) -> SelfAdaptiveSchedule | None:
@@ -61,7 +61,7 @@ def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
         if schedule is None:
             continue
         norms = one.history["gradient_norm"].tolist()
-        own = {name: getattr(schedule, name) for name in ARGUMENTS}
+        own = {name: getattr(schedule, name) for name in _ARGUMENTS}
         recorded = one.history["g"].astype(int).tolist()
         columns[one.records.name] = [
             "its own"

@@ -11,8 +11,8 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer, model_vali
 from seat_components.records.model import KeptRecord, Name, Record, Rows
 from seat_components.records.numbers import Budget, Dice, Measured, Number, mean_of
 
-CLEAN, RANDOM, WORST = "clean", "random", "worst"
-NOT_ATTACKS = (CLEAN, RANDOM, WORST)
+CLEAN, _RANDOM, WORST = "clean", "random", "worst"
+NOT_ATTACKS = (CLEAN, _RANDOM, WORST)
 MAIN_EPS_255 = 8.0
 """The paper's budget: of one-budget attacks, of checks and of tables."""
 

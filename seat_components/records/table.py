@@ -15,7 +15,7 @@ from seat_components.files import read_text, write_text_atomically
 from seat_components.records.model import Record, fault
 from seat_components.refusals import refuse
 
-LARGEST = 1e15
+_LARGEST = 1e15
 
 R = TypeVar("R", bound=Record)
 
@@ -30,7 +30,7 @@ def _unbounded(text: Any) -> float:
 
 def _cell(text: Any) -> float:
     value = _unbounded(text)
-    if not (math.isnan(value) or -LARGEST < value < LARGEST):
+    if not (math.isnan(value) or -_LARGEST < value < _LARGEST):
         raise ValueError(f"is {str(text)!r}, but it must be a finite number of a size that occurs")
     return value
 
