@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seat_components.commands.command import Command, path, whole
+from seat_components.commands.command import Command, path, whole_number
 
 _ENVIRONMENT = Path(".venv-label")
 
@@ -29,7 +29,7 @@ def _label_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--env", type=path, default=_ENVIRONMENT, help="MONAI Label's environment (%(default)s)")
     parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
     parser.add_argument("--app", type=path, default=Path("runs/label"), help="where copies are served and trained")
-    parser.add_argument("--port", type=whole(1, 65535), default=8000, help="%(default)s")
+    parser.add_argument("--port", type=whole_number(1, 65535), default=8000, help="%(default)s")
     parser.add_argument("--init", action="store_true", help="write untrained weights where a bundle has none")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="ID=VALUE", help="values for the copies' configs, in JSON"

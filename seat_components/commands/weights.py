@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seat_components.commands.command import Command, path, whole
+from seat_components.commands.command import Command, path, whole_number
 
 
 def _weights_options(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,7 @@ def _weights_options(parser: argparse.ArgumentParser) -> None:
     action.add_argument("--init", metavar="BUNDLE", help="write seeded, untrained weights as its models/model.pt")
     action.add_argument("--convert", type=path, metavar="FILE", help="make a bundle's weights of a checkpoint")
     action.add_argument("--restore", metavar="BUNDLE", help="bring shipped weights back that a training has replaced")
-    parser.add_argument("--seed", type=whole(0, 2**32 - 1), default=0, help="of --init (%(default)s)")
+    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0, help="of --init (%(default)s)")
     parser.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
     parser.add_argument("--out", type=path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")
 

@@ -1,4 +1,4 @@
-"""Uncertainty of means over cases, and association of two quantities over checkpoints."""
+"""Means over cases with their uncertainty, association of two quantities, and the tables that show them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
+
+from seat_components.reporting.tables import NONE, number
 
 _DRAWS = 10_000
 FEWEST = 6
@@ -68,3 +70,17 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float
         rng=np.random.default_rng(0),
     )
     return float(result.statistic), float(result.pvalue)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def interval(values: Sequence[float]) -> str:
+    """The mean and its 95 % interval over cases, where they are enough for one; a dash without cases."""
+    if not values:
+        return NONE
+    mean, low, high = bootstrap_mean(values)
+    return number(mean) if math.isnan(low) else f"{mean:.4f} ({low:.4f} to {high:.4f})"

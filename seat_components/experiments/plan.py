@@ -13,7 +13,7 @@ from seat_components.records.history import MOST_EPOCHS
 from seat_components.records.model import ClosedRecord, Rows, validated
 from seat_components.refusals import refuse
 
-WEIGHTS = ("model.pt", "model_final.pt")
+_WEIGHTS = ("model.pt", "model_final.pt")
 _OTHER_STEPS = ("evaluate", "theory")
 _MOST_CASES = 10**9
 
@@ -39,8 +39,8 @@ def _seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _weights(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names or len(set(names)) < len(names) or not set(names) <= set(WEIGHTS):
-        raise ValueError(f"is {list(names)}, but it must list one or both of {', '.join(WEIGHTS)}")
+    if not names or len(set(names)) < len(names) or not set(names) <= set(_WEIGHTS):
+        raise ValueError(f"is {list(names)}, but it must list one or both of {', '.join(_WEIGHTS)}")
     return names
 
 

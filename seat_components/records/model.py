@@ -61,7 +61,7 @@ class ClosedRecord(Record):
         return values
 
 
-R = TypeVar("R", bound=Record)
+_R = TypeVar("_R", bound=Record)
 T = TypeVar("T")
 
 Rows = Annotated[tuple[T, ...], Strict(False)]
@@ -70,7 +70,7 @@ Name = Annotated[str, Field(min_length=1)]
 """A text that names something, such as a case."""
 
 
-def read_record(model: type[R], path: Path, advice: str = _ADVICE) -> R:
+def read_record(model: type[_R], path: Path, advice: str = _ADVICE) -> _R:
     """The record in the JSON file ``path``.
 
     Args:
@@ -84,7 +84,7 @@ def read_record(model: type[R], path: Path, advice: str = _ADVICE) -> R:
     return validated(model, read_json_object(path, advice), str(path))
 
 
-def validated(model: type[R], content: Mapping[str, Any], place: str) -> R:
+def validated(model: type[_R], content: Mapping[str, Any], place: str) -> _R:
     """``content`` as a record; ``place`` is where it stands, for the error messages.
 
     Raises:

@@ -17,7 +17,7 @@ from seat_components.refusals import refuse
 
 _LARGEST = 1e15
 
-R = TypeVar("R", bound=Record)
+_R = TypeVar("_R", bound=Record)
 
 
 def _unbounded(text: Any) -> float:
@@ -41,7 +41,7 @@ UnboundedCell = Annotated[float, PlainValidator(_unbounded)]
 """One that may also be infinite."""
 
 
-def read_table(model: type[R], path: Path) -> list[R]:
+def read_table(model: type[_R], path: Path) -> list[_R]:
     """The lines of the table in ``path``; what other columns than the model's are, the model says.
 
     Raises:
@@ -54,7 +54,7 @@ def read_table(model: type[R], path: Path) -> list[R]:
         refuse(f"{path}{error}")
 
 
-def parse_table(model: type[R], text: str) -> list[R]:
+def parse_table(model: type[_R], text: str) -> list[_R]:
     """The lines of a table.
 
     Raises:
@@ -72,7 +72,7 @@ def parse_table(model: type[R], text: str) -> list[R]:
     return [_row(model, header, cells, line) for line, cells in enumerate(rows, start=2)]
 
 
-def _row(model: type[R], header: Sequence[str], cells: Sequence[str], line: int) -> R:
+def _row(model: type[_R], header: Sequence[str], cells: Sequence[str], line: int) -> _R:
     if len(cells) != len(header):
         raise ValueError(f", line {line}: {len(cells)} cells, but the first line names {len(header)} columns")
     try:

@@ -11,46 +11,46 @@ from seat_components.reporting import paper
 from seat_components.reporting.page import Table
 from seat_components.reporting.records import RunRecords
 
-_NONE = "—"
+NONE = "—"
 _NOT_SAID = "not written"
 
 
 def number(value: float, form: str = ".4f") -> str:
     """A number for a cell; a dash where it was not measured."""
-    return _NONE if math.isnan(value) else format(value, form)
+    return NONE if math.isnan(value) else format(value, form)
 
 
 def count(value: float) -> str:
     """A whole number for a cell, thousands apart; decimals only where it is not whole."""
-    return _NONE if math.isnan(value) else format(value, ",.0f" if value == round(value) else ",.1f")
+    return NONE if math.isnan(value) else format(value, ",.0f" if value == round(value) else ",.1f")
 
 
 def key_numbers(runs: Sequence[RunRecords]) -> Table:
     """The numbers to read first: one column per run, one line per quantity that any run has."""
     lines: list[tuple[str, Callable[[RunRecords], str]]] = [
-        ("Method", lambda run: run.description.method or _NONE),
-        ("Epochs trained", lambda run: str(run.history.epochs) if run.history else _NONE),
-        ("Backpropagations per batch", lambda run: count(run.history.backpropagations) if run.history else _NONE),
-        ("Training time", lambda run: duration(run.history["seconds"].tolist()) if run.history else _NONE),
+        ("Method", lambda run: run.description.method or NONE),
+        ("Epochs trained", lambda run: str(run.history.epochs) if run.history else NONE),
+        ("Backpropagations per batch", lambda run: count(run.history.backpropagations) if run.history else NONE),
+        ("Training time", lambda run: duration(run.history["seconds"].tolist()) if run.history else NONE),
         ("Best validation Dice (epoch)", _best),
-        ("Clean Dice, whole volumes", lambda run: number(run.metrics.mean_dice) if run.metrics else _NONE),
-        ("Clean Dice, the protocol's inputs", lambda run: number(run.robustness.clean) if run.robustness else _NONE),
+        ("Clean Dice, whole volumes", lambda run: number(run.metrics.mean_dice) if run.metrics else NONE),
+        ("Clean Dice, the protocol's inputs", lambda run: number(run.robustness.clean) if run.robustness else NONE),
         ("Attack budget ε", lambda run: _at_compared(run.robustness, lambda _, eps: eps, "g", "/255")),
         ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
         ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
         (
             "Largest |adv − x| / ε_b",
-            lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else _NONE,
+            lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else NONE,
         ),
-        ("Weights (SHA-256)", lambda run: " ".join(sha[:12] for sha in run.weights) or _NONE),
+        ("Weights (SHA-256)", lambda run: " ".join(sha[:12] for sha in run.weights) or NONE),
     ]
     rows = [[name, *(cell(run) for run in runs)] for name, cell in lines]
     return Table(
         "",
         ["", *(run.name for run in runs)],
-        [row for row in rows if any(cell != _NONE for cell in row[1:])],
+        [row for row in rows if any(cell != NONE for cell in row[1:])],
         "Dice is the mean over foreground classes and cases. The worst case takes, per volume, the lowest Dice of all "
-        f"attacks that ran, at the attack budget. {_NONE}: not measured.",
+        f"attacks that ran, at the attack budget. {NONE}: not measured.",
     )
 
 
@@ -58,7 +58,7 @@ def duration(seconds: Sequence[float]) -> str:
     """The sum of measured seconds as hours and minutes, or minutes and seconds below an hour."""
     measured = [value for value in seconds if not math.isnan(value)]
     if not measured:
-        return _NONE
+        return NONE
     minutes, rest = divmod(round(sum(measured)), 60)
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"
 
@@ -76,7 +76,7 @@ def clean_metrics(run: RunRecords) -> Table | None:
         ]
         for label, it in run.metrics.labels.items()
     ]
-    rows.append(["mean", number(run.metrics.mean_dice), _NONE, _NONE])
+    rows.append(["mean", number(run.metrics.mean_dice), NONE, NONE])
     return Table(
         f"{run.name}: clean, on whole volumes",
         ["Label", "Dice", "Hausdorff 95 % [mm]", "Mean surface distance [mm]"],
@@ -85,7 +85,7 @@ def clean_metrics(run: RunRecords) -> Table | None:
     )
 
 
-def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
+def backpropagations_table(runs: Sequence[RunRecords]) -> Table | None:
     """Backpropagations per batch beside the paper's Table 1."""
     rows = []
     for run in runs:
@@ -112,7 +112,7 @@ def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
     )
 
 
-def dice_by_attack(run: RunRecords) -> Table | None:
+def attack_table(run: RunRecords) -> Table | None:
     """Dice by attack at ε = 8/255 beside the paper's Table 2, where the paper has this task and attack."""
     record = run.robustness
     if record is None or record.compared_eps is None:
@@ -131,7 +131,7 @@ def dice_by_attack(run: RunRecords) -> Table | None:
             subset = f" ({record.subset(attack)})" if record.subset(attack) else ""
             rows.append([attack + subset, number(row.mean_dice), *cells, *beside])
     rows.append(
-        ["average over attacks", number(record.average(eps)), *[_NONE] * (len(labels) + (3 if comparable else 0))]
+        ["average over attacks", number(record.average(eps)), *[NONE] * (len(labels) + (3 if comparable else 0))]
     )
     ours = f"protocol {record.protocol}, {len(record.case_names)} cases, ε = {eps:g}/255"
     return Table(
@@ -152,7 +152,7 @@ def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
     return record.compared_eps == MAIN_EPS_255 and paper.task_index(run.task) is not None and not run.is_phantom
 
 
-def dice_by_size(run: RunRecords) -> Table | None:
+def size_table(run: RunRecords) -> Table | None:
     """Dice of small, middle and large structures, clean and in the worst case."""
     record = run.robustness
     if record is None or record.compared_eps is None or not record.by_size:
@@ -196,13 +196,13 @@ def protocol(run: RunRecords) -> Table | None:
         return None
     rows = [
         ["bundle", record.bundle or "unnamed"],
-        ["weights, SHA-256", record.weights_sha256 or _NONE],
+        ["weights, SHA-256", record.weights_sha256 or NONE],
         ["protocol", record.protocol],
         ["seed", _NOT_SAID if record.seed is None else str(record.seed)],
-        ["inputs", record.inputs or _NONE],
-        ["data", record.data or _NONE],
+        ["inputs", record.inputs or NONE],
+        ["data", record.data or NONE],
         ["cases", str(len(record.case_names))],
-        ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or _NONE],
+        ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
         ["device", record.device or _NOT_SAID],
         *([name, options] for name, options in record.options.items() if options),
         *([name, version] for name, version in record.versions.items()),
@@ -213,7 +213,7 @@ def protocol(run: RunRecords) -> Table | None:
 def _best(run: RunRecords) -> str:
     best = run.history.best if run.history else None
     if not best:
-        return _NONE
+        return NONE
     images = run.description.val_images
     return f"{number(best[0])} ({best[1]})" + ("" if images == "clean" else f", {images}")
 
@@ -222,9 +222,9 @@ def _at_compared(
     record: Robustness | None, value: Callable[[Robustness, float], float], form: str = ".4f", unit: str = ""
 ) -> str:
     if record is None or record.compared_eps is None:
-        return _NONE
+        return NONE
     text = number(value(record, record.compared_eps), form)
-    return text if text == _NONE else text + unit
+    return text if text == NONE else text + unit
 
 
 def _why_alone(run: RunRecords, eps: float) -> str:
