@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seat_components.budget import IntensityBudget, check_eps_255
 from seat_components.buffers import Buffers
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend_noise
 from seat_components.training.update import TrainingUpdate, gradient_of
