@@ -28,7 +28,7 @@ def is_correct(logits: Tensor, label: Tensor) -> Tensor:
     return logits.detach().argmax(dim=1) == label.squeeze(1)
 
 
-def _voxel_margin(logits: Tensor, label: Tensor) -> Tensor:
+def voxel_margin(logits: Tensor, label: Tensor) -> Tensor:
     """max_{j≠y} z_j − z_y of each voxel, (B, 1, *spatial): positive where the prediction is wrong."""
     rival = logits.scatter(1, label, -torch.inf).amax(dim=1, keepdim=True)
     return rival - logits.gather(1, label)
@@ -41,7 +41,7 @@ def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
 
 def margin(logits: Tensor, label: Tensor) -> Tensor:
     """Mean over voxels of max_{j≠y} z_j − z_y: the negative of the mean voxel margin of SEAT's Eq. 2."""
-    return sample_mean(_voxel_margin(logits, label))
+    return sample_mean(voxel_margin(logits, label))
 
 
 def dlr(logits: Tensor, label: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def dlr(logits: Tensor, label: Tensor) -> Tensor:
         )
     top = logits.topk(3, dim=1).values
     spread = (top[:, :1] - top[:, 2:]).clamp_min(1e-6)
-    return sample_mean(_voxel_margin(logits, label) / spread)
+    return sample_mean(voxel_margin(logits, label) / spread)
 
 
 def _cross_entropy_of_correct(logits: Tensor, label: Tensor) -> Tensor:
