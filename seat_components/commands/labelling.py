@@ -20,7 +20,7 @@ def _label_env(options: argparse.Namespace) -> None:
     write_environment(options.env)
 
 
-LABEL_ENV = Command("make MONAI Label's environment (network; minutes)", _label_env_options, _label_env)
+LABEL_ENV_COMMAND = Command("make MONAI Label's environment (network; minutes)", _label_env_options, _label_env)
 
 
 def _label_options(parser: argparse.ArgumentParser) -> None:
@@ -46,4 +46,4 @@ def _label(options: argparse.Namespace) -> None:
     serve(tasks=options.tasks, port=options.port, init=options.init, settings=options.set, **names, **folders)
 
 
-LABEL = Command("serve bundles with MONAI Label, on this machine only", _label_options, _label)
+LABEL_COMMAND = Command("serve bundles with MONAI Label, on this machine only", _label_options, _label)

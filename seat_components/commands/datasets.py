@@ -1,10 +1,28 @@
-"""The commands ``plan`` and ``new-bundle``: a dataset of one's own."""
+"""Commands about datasets: phantoms, and the plan and the bundle for one's own."""
 
 from __future__ import annotations
 
 import argparse
 
 from seat_components.commands.command import Command, path, whole_number
+
+
+def _phantom_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--task", required=True, help="for example Task04_Hippocampus")
+    parser.add_argument("--out", required=True, type=path, help="a new folder")
+    parser.add_argument("--training", type=whole_number(1, 10_000), default=12, help="training cases (%(default)s)")
+    parser.add_argument("--validation", type=whole_number(1, 10_000), default=4, help="validation cases (%(default)s)")
+    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0)
+
+
+def _phantom(options: argparse.Namespace) -> None:
+    from seat_components.data import phantom
+
+    folder = phantom(options.task, options.out, (options.training, options.validation), options.seed)
+    print(f"Wrote {options.training + options.validation} phantom cases of {options.task} to {folder}.")
+
+
+PHANTOM_COMMAND = Command("write a small MSD folder of phantoms that a network can learn", _phantom_options, _phantom)
 
 
 def _plan_options(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +39,7 @@ def _plan(options: argparse.Namespace) -> None:
     write_plan(options.dataset, options.out, options.workers)
 
 
-PLAN = Command("measure a dataset in MSD layout, and plan how to train on it", _plan_options, _plan)
+PLAN_COMMAND = Command("measure a dataset in MSD layout, and plan how to train on it", _plan_options, _plan)
 
 
 def _new_bundle_options(parser: argparse.ArgumentParser) -> None:
@@ -39,4 +57,6 @@ def _new_bundle(options: argparse.Namespace) -> None:
     write_new_bundle(options.dataset, options.name, options.out, options.workers)
 
 
-NEW_BUNDLE = Command("plan for a dataset, and write a bundle that trains on it", _new_bundle_options, _new_bundle)
+NEW_BUNDLE_COMMAND = Command(
+    "plan for a dataset, and write a bundle that trains on it", _new_bundle_options, _new_bundle
+)
