@@ -18,13 +18,13 @@ from seat_components.budget import per_sample
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-ALPHA_MAX = 0.1
+_ALPHA_MAX = 0.1
 """Largest weight of the way from the clean image, against the way from the iterate."""
-OVERSHOOT = 1.05
+_OVERSHOOT = 1.05
 """Extrapolation η beyond the hyperplane."""
-BACKWARD = 0.9
+_BACKWARD = 0.9
 """Share β of the perturbation that is kept once the decision is crossed."""
-SEARCHES = 3
+_SEARCHES = 3
 """Bisections between the clean image and the nearest crossing one."""
 
 
@@ -72,9 +72,9 @@ def fab(
             if restart:
                 point = torch.lerp(point, victim.random_start(generator), 0.5)
             value, gradient = victim.value_before_gradient(point, margin)
-            offer(nearest, victim, point, value)
+            _offer(nearest, victim, point, value)
             for step in range(1, steps + 1):
-                reached = approach(victim, point, value, gradient())
+                reached = _approach(victim, point, value, gradient())
                 if not anywhere((reached != point).flatten(1).any(dim=1)):
                     break  # where a step leads nowhere, so do all others
                 point = reached
@@ -83,13 +83,13 @@ def fab(
                 else:
                     value, gradient = victim.value_before_gradient(point, margin)
                 furthest.update(value, point)
-                crossed = offer(nearest, victim, point, value)
+                crossed = _offer(nearest, victim, point, value)
                 if step < steps and anywhere(crossed):
-                    point = torch.where(per_sample(crossed, point), torch.lerp(victim.image, point, BACKWARD), point)
+                    point = torch.where(per_sample(crossed, point), torch.lerp(victim.image, point, _BACKWARD), point)
                     value, gradient = victim.value_before_gradient(point, margin)
-                    offer(nearest, victim, point, value)
+                    _offer(nearest, victim, point, value)
         if anywhere(nearest.loss.isfinite()):
-            search_back(nearest, victim)
+            _search_back(nearest, victim)
         found = per_sample(nearest.loss.isfinite(), victim.image)
         return victim.project(torch.where(found, nearest.image, furthest.image))
 
@@ -99,7 +99,7 @@ def anywhere(samples: Tensor) -> bool:
     return bool(samples.any())
 
 
-def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+def _approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
     """(1 − α)(x_i + η·δ_i) + α(x + η·δ), δ_i and δ being the steps onto the hyperplane from iterate and clean image."""
     # Sums over a volume need the precision of the value, also where the image has less.
     image, point, gradient = (part.to(value.dtype) for part in (victim.image, point, gradient))
@@ -109,13 +109,13 @@ def approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) -> 
     box = torch.maximum(image - radius, victim.budget.lo), torch.minimum(image + radius, victim.budget.hi)
     step, length = step_to_plane(point, gradient, -value, box, span)
     clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, box, span)
-    alpha = (length / (length + clean_length)).nan_to_num(nan=0.0).clamp_max(ALPHA_MAX)
+    alpha = (length / (length + clean_length)).nan_to_num(nan=0.0).clamp_max(_ALPHA_MAX)
     weight = per_sample(alpha, image)
-    moved = (1 - weight) * (point + OVERSHOOT * step) + weight * (image + OVERSHOOT * clean_step)
+    moved = (1 - weight) * (point + _OVERSHOOT * step) + weight * (image + _OVERSHOOT * clean_step)
     return victim.project(moved.to(victim.image.dtype))
 
 
-def offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) -> Tensor:
+def _offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) -> Tensor:
     """Keep ``point`` where it crosses at a smaller distance than before; returns (B,), where it crosses."""
     crossed = value >= 0
     span = victim.budget.hi - victim.budget.lo
@@ -124,12 +124,12 @@ def offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) 
     return crossed
 
 
-def search_back(nearest: BestPerSample, victim: Victim) -> None:
+def _search_back(nearest: BestPerSample, victim: Victim) -> None:
     """The paper's final search: bisect between the clean image and the nearest crossing one."""
     outermost = nearest.image
     low, high = torch.zeros_like(nearest.loss), torch.ones_like(nearest.loss)
-    for _ in range(SEARCHES):
+    for _ in range(_SEARCHES):
         middle = (low + high) / 2
         point = torch.lerp(victim.image, outermost, per_sample(middle, outermost).to(outermost.dtype))
-        crossed = offer(nearest, victim, point, victim.value(point, margin))
+        crossed = _offer(nearest, victim, point, victim.value(point, margin))
         low, high = torch.where(crossed, low, middle), torch.where(crossed, middle, high)

@@ -8,9 +8,9 @@ from types import FunctionType, MethodType
 
 from torch import Tensor, nn
 
-DEPTH = 4
+_DEPTH = 4
 """So many callables, containers or objects may lie between a predictor and its network."""
-MOST_PARTS = 100
+_MOST_PARTS = 100
 """Containers of more parts are passed by."""
 
 
@@ -26,7 +26,7 @@ def modules_behind(predictor: object) -> list[nn.Module]:
         seen.add(id(thing))
         if isinstance(thing, nn.Module):
             found.append(thing)
-        elif depth < DEPTH:
+        elif depth < _DEPTH:
             waiting.extend((part, depth + 1) for part in _parts(thing))
     return found
 
@@ -40,7 +40,7 @@ def _parts(thing: object) -> Iterable[object]:
         return _names_of(thing)
     if isinstance(thing, list | tuple | set | Mapping):
         parts = list(thing.values()) if isinstance(thing, Mapping) else list(thing)
-        return parts if len(parts) <= MOST_PARTS else []
+        return parts if len(parts) <= _MOST_PARTS else []
     if isinstance(thing, type | Tensor) or not callable(thing):
         return []
     return [*vars(thing).values()] if hasattr(thing, "__dict__") else []

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seat_components.attacks.losses import Loss
 
-OUTPUTS = ("softmax", "sigmoid")
+_OUTPUTS = ("softmax", "sigmoid")
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -44,8 +44,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Check the words."""
-        if self.outputs not in OUTPUTS:
-            raise ValueError(f"outputs is {self.outputs!r}, but it must be {' or '.join(OUTPUTS)}")
+        if self.outputs not in _OUTPUTS:
+            raise ValueError(f"outputs is {self.outputs!r}, but it must be {' or '.join(_OUTPUTS)}")
 
     def counts(self, label: Tensor) -> Tensor | None:
         """Where a label's voxels count, of the label's shape; None where all do."""

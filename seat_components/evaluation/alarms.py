@@ -12,7 +12,7 @@ from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, is_g
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.records.attacked import AttackedCase, mean_dice, worst_rows
 
-TOLERANCE = 0.02
+_TOLERANCE = 0.02
 """A difference of mean Dice up to this is not worth an alarm."""
 
 
@@ -27,7 +27,7 @@ def examined(records: RobustnessRecords) -> list[str]:
     return [name for name, examine in ALARMS.items() if examine(records) is not None]
 
 
-def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
+def _black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
     """A search without gradients finds worse images than gradients do: the gradients are masked."""
     gains: dict[float, list[float]] = {}
     for row in _of(records, lambda name: name == "square"):
@@ -37,7 +37,7 @@ def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
     if not gains:
         return None
     eps, gain = max(((eps, fmean(values)) for eps, values in gains.items()), key=lambda pair: pair[1])
-    if gain <= TOLERANCE:
+    if gain <= _TOLERANCE:
         return ""
     return (
         f"Square, which sees no gradient, lowers the gradient attacks' worst case by {gain:.3f} Dice at {eps:g}/255: "
@@ -45,14 +45,14 @@ def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
     )
 
 
-def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
+def _more_effort_changes_it(records: RobustnessRecords) -> Verdict:
     """Twice the steps from another start find worse images: the attacks had not converged."""
     worst = {(row.case, row.eps_255): mean_dice(row) for row in worst_rows(records.cases)}
     checks = [row for row in records.checks if row.check == MORE_EFFORT and (row.case, row.eps_255) in worst]
     if not checks:
         return None
     gain = fmean(max(0.0, worst[row.case, row.eps_255] - row.value) for row in checks)
-    if gain <= TOLERANCE:
+    if gain <= _TOLERANCE:
         return ""
     return (
         f"Twice the steps from another start lower the worst case by {gain:.3f} Dice on {len(checks)} case(s): the "
@@ -60,7 +60,7 @@ def more_effort_changes_it(records: RobustnessRecords) -> Verdict:
     )
 
 
-def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
+def _large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
     """No network can be right at 64/255: an attack that leaves Dice there fails for reasons of its own."""
     left = [row.value for row in records.checks if row.check == LARGE_BUDGET]
     if not left:
@@ -74,7 +74,7 @@ def large_budget_leaves_dice(records: RobustnessRecords) -> Verdict:
     )
 
 
-def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
+def _larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
     """An attack does worse with more freedom: it does not use what it is given."""
     compared = False
     for attack in dict.fromkeys(row.attack for row in _of(records, is_gradient_attack)):
@@ -87,7 +87,7 @@ def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
                 continue
             compared = True
             less, more = (fmean(dice[eps][case] for case in both) for eps in (smaller, larger))
-            if more - less > TOLERANCE:
+            if more - less > _TOLERANCE:
                 return (
                     f"{attack} leaves {more:.3f} Dice at {larger:g}/255 but {less:.3f} at {smaller:g}/255 on the same "
                     "case(s): it does not use its budget. Give it more steps, and look at its step size."
@@ -95,7 +95,7 @@ def larger_budget_is_weaker(records: RobustnessRecords) -> Verdict:
     return "" if compared else None
 
 
-def random_noise_hurts(records: RobustnessRecords) -> Verdict:
+def _random_noise_hurts(records: RobustnessRecords) -> Verdict:
     """Random noise within the budget costs Dice: the network is fragile, not only attackable."""
     clean = {row.case: mean_dice(row) for row in records.cases if row.attack == "clean"}
     losses: dict[float, list[float]] = {}
@@ -103,7 +103,7 @@ def random_noise_hurts(records: RobustnessRecords) -> Verdict:
         losses.setdefault(row.eps_255, []).append(clean[row.case] - mean_dice(row))
     if not losses:
         return None
-    hurt = {eps: fmean(values) for eps, values in losses.items() if fmean(values) > TOLERANCE}
+    hurt = {eps: fmean(values) for eps, values in losses.items() if fmean(values) > _TOLERANCE}
     if not hurt:
         return ""
     return (
@@ -128,9 +128,9 @@ ALARMS: dict[str, Callable[[RobustnessRecords], Verdict]] = {
     answers.SATURATED: answers.loss_saturated,
     answers.NOT_DETERMINISTIC: answers.not_deterministic,
     answers.ZERO_GRADIENTS: answers.zero_gradients,
-    "black box beats white box": black_box_beats_white_box,
-    "more steps change the result": more_effort_changes_it,
-    "a large budget leaves Dice": large_budget_leaves_dice,
-    "a larger budget is weaker": larger_budget_is_weaker,
-    "random noise hurts": random_noise_hurts,
+    "black box beats white box": _black_box_beats_white_box,
+    "more steps change the result": _more_effort_changes_it,
+    "a large budget leaves Dice": _large_budget_leaves_dice,
+    "a larger budget is weaker": _larger_budget_is_weaker,
+    "random noise hurts": _random_noise_hurts,
 }

@@ -23,15 +23,15 @@ SATURATED = "loss saturated"
 NOT_DETERMINISTIC = "not deterministic"
 ZERO_GRADIENTS = "zero gradients"
 
-ZERO_SHARE = 0.1
+_ZERO_SHARE = 0.1
 """Share of voxels whose gradient may be exactly 0 or not finite."""
-SATURATED_SHARE = 0.5
+_SATURATED_SHARE = 0.5
 """Share of the voxels of every class whose cross-entropy may be exactly 0."""
 NEAR_ZERO = 0.1
 """Mean Dice that is as good as none."""
-SUM_TOLERANCE = 5e-3
+_SUM_TOLERANCE = 5e-3
 """How far probabilities in half precision may be from adding up to 1."""
-SAME_ANSWER = 1e-3
+_SAME_ANSWER = 1e-3
 """How far two answers may differ, as a share of the largest logit, since devices add up in any order."""
 
 Verdict = str | None
@@ -90,7 +90,7 @@ def _are_probabilities(logits: Tensor, reading: Reading) -> bool:
     known = logits.movedim(1, -1)[~not_finite(logits).squeeze(1)]
     if not known.numel() or not ((known >= 0) & (known <= 1)).all():
         return False
-    return reading.outputs == "sigmoid" or bool(((known.sum(dim=-1) - 1).abs() <= SUM_TOLERANCE).all())
+    return reading.outputs == "sigmoid" or bool(((known.sum(dim=-1) - 1).abs() <= _SUM_TOLERANCE).all())
 
 
 def _saturated_share(logits: Tensor, label: Tensor, reading: Reading) -> float:
@@ -154,7 +154,7 @@ def loss_saturated(records: RobustnessRecords) -> Verdict:
     shares = _values(records, SATURATED)
     if not shares:
         return None
-    if (share := fmean(shares.values())) <= SATURATED_SHARE:
+    if (share := fmean(shares.values())) <= _SATURATED_SHARE:
         return ""
     return (
         f"In every class the cross-entropy of {share:.0%} of the voxels or more is exactly 0: the logits are so large "
@@ -169,7 +169,7 @@ def not_deterministic(records: RobustnessRecords) -> Verdict:
     if not differences:
         return None
     worst = max(differences, key=lambda case: differences[case])
-    if differences[worst] <= SAME_ANSWER or records.header.settings.get("all", {}).get("draws", 1) > 1:
+    if differences[worst] <= _SAME_ANSWER or records.header.settings.get("all", {}).get("draws", 1) > 1:
         return ""
     return (
         f"Asked twice about {worst}, the network gives logits that differ by {differences[worst]:.1%} of the largest, "
@@ -186,7 +186,7 @@ def zero_gradients(records: RobustnessRecords) -> Verdict:
     # Where an attack brings the case down all the same, what has no gradient has no say in the result either.
     shares = {case: 0.0 if _gradients_succeed(records, case) else share for case, share in shares.items()}
     worst = max(shares, key=lambda case: shares[case])
-    if fmean(shares.values()) <= ZERO_SHARE and shares[worst] < 1:
+    if fmean(shares.values()) <= _ZERO_SHARE and shares[worst] < 1:
         return ""
     return (
         f"{fmean(shares.values()):.0%} of the voxels ({shares[worst]:.0%} in {worst}) have a gradient of exactly 0, or "

@@ -29,7 +29,7 @@ from seat_components.records.robustness import AttackedEvaluation
 from seat_components.records.slices import FOLDER, file_of
 from seat_components.refusals import refuse
 
-SCOPES = {
+_SCOPES = {
     "patch": "one patch per case, centred on the foreground's centre of mass",
     "volume": "whole volumes through the sliding window, in the preprocessed grid",
 }
@@ -80,8 +80,8 @@ class AttackUpdate:
         draws: int = 1,
     ) -> None:
         chosen = protocol_of(protocol, steps, len(label_names), draws)
-        if scope not in SCOPES:
-            refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(SCOPES)}")
+        if scope not in _SCOPES:
+            refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(_SCOPES)}")
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
             refuse(f"max_cases is {max_cases!r}, but it must be a whole number, 1 or more, or null for all cases")
         self.max_cases = max_cases
@@ -91,7 +91,7 @@ class AttackUpdate:
             settings=chosen.settings(),
             seed=seed,
             scope=scope,
-            inputs=SCOPES[scope],
+            inputs=_SCOPES[scope],
             device="cpu",
         )
         self.slices = Path(output_dir) / FOLDER

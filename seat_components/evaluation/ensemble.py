@@ -26,7 +26,7 @@ from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)
-CHECKS_COST = "checks"
+_CHECKS_COST = "checks"
 
 
 class Ensemble:
@@ -261,7 +261,7 @@ class Ensemble:
             options = settings[attack].options
             setting = AttackSetting(attack, {**options, "steps": check.effort * options["steps"]})
             words = f"{self.seed}/{case.name}/{attack}/{eps:g}/{check.name}"
-            _, answer = self._run(predictor, case, setting, eps, words, CHECKS_COST, clean)
+            _, answer = self._run(predictor, case, setting, eps, words, _CHECKS_COST, clean)
             value = float(answer.dice.mean())
         self.records.checks.append(
             CheckedCase(check=check.name, case=case.name, value=value, attack=attack, eps_255=eps)

@@ -23,8 +23,8 @@ from seat_components.records.model import write_record
 from seat_components.records.numbers import mean_of
 from seat_components.records.table import write_table
 
-IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
-SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
+_IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
+_SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 
 
 class MetricsRecord:
@@ -57,10 +57,10 @@ class MetricsRecord:
         self.path = Path(output_dir) / FILE
         self.labels = list(label_names.values())[1:]
         self.header = evaluated(
-            weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {SURFACE_RULE}"
+            weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {_SURFACE_RULE}"
         )
         said = self.header.as_json()
-        before = read_own_record(self.path, {name: said[name] for name in IDENTITY}, Metrics, self.labels)
+        before = read_own_record(self.path, {name: said[name] for name in _IDENTITY}, Metrics, self.labels)
         self.cases: list[CaseMetrics] = []
         if before is not None:
             self.cases = list(before.cases)

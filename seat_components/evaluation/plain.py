@@ -78,7 +78,7 @@ def robustness_of(
     )
     records = RobustnessRecords(None, header, structures)
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress)
-    logits = LogitsOf(predictor, output_key)
+    logits = _LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):
             if any(row.case == name for row in records.cases):
@@ -91,7 +91,7 @@ def robustness_of(
     return records.content(raise_alarms(records), examined(records))
 
 
-class LogitsOf(PredictorWrapper):
+class _LogitsOf(PredictorWrapper):
     """A predictor whose answer is a tensor of logits, or holds one.
 
     Args:

@@ -14,7 +14,7 @@ from seat_components.records.robustness import FILE, AttackedEvaluation, Robustn
 from seat_components.records.table import write_table
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
 
 # The columns of robustness.csv before and after the Dice of each label.
 _BEFORE, _AFTER = ("case", "attack", "eps_255", "mean_dice"), ("linf_over_budget", "of", "of_eps_255")
@@ -26,7 +26,7 @@ class RobustnessRecords:
 
     Args:
         directory: the run's output folder; None keeps the rows in memory.
-        header: the record's head; its values of ``IDENTITY`` say what may be continued.
+        header: the record's head; its values of ``_IDENTITY`` say what may be continued.
         labels: names of the foreground classes.
 
     Attributes:
@@ -50,7 +50,7 @@ class RobustnessRecords:
         self.files: dict[str, str] = {}
         self.cost: dict[str, Cost] = {}
         said = header.as_json()
-        identity = {name: said.get(name) for name in IDENTITY}
+        identity = {name: said.get(name) for name in _IDENTITY}
         before = None if self.path is None else read_own_record(self.path, identity, Robustness, self.labels)
         if before is not None:
             self.cases = [row for row in before.cases if row.attack != WORST]

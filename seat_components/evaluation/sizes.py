@@ -9,8 +9,8 @@ from torch import Tensor
 from seat_components.records.attacked import AttackedCase, SizeDice
 from seat_components.records.numbers import mean_of
 
-SIZES = ("small", "middle", "large")
-ABSENT = "absent"
+_SIZES = ("small", "middle", "large")
+_ABSENT = "absent"
 SIZE_RULE = (
     "Per label, the cases that have it are ranked by its volume and split into thirds (small, middle, large; from "
     "three cases on); cases without it are apart, and score by the rule for absent classes."
@@ -25,10 +25,10 @@ def volumes_ml(label: Tensor, voxel_mm3: float, names: Sequence[str]) -> dict[st
 def size_groups(volumes: Mapping[str, float]) -> dict[str, list[str]]:
     """Cases by size, from one label's volume in ml per case; equal volumes rank by the case's name."""
     present = sorted((case for case, ml in volumes.items() if ml > 0), key=lambda case: (volumes[case], case))
-    groups = {ABSENT: sorted(case for case, ml in volumes.items() if ml <= 0)}
-    if len(present) >= len(SIZES):
+    groups = {_ABSENT: sorted(case for case, ml in volumes.items() if ml <= 0)}
+    if len(present) >= len(_SIZES):
         for rank, case in enumerate(present):
-            groups.setdefault(SIZES[rank * len(SIZES) // len(present)], []).append(case)
+            groups.setdefault(_SIZES[rank * len(_SIZES) // len(present)], []).append(case)
     return {size: cases for size, cases in groups.items() if cases}
 
 
@@ -46,7 +46,7 @@ def dice_by_size(
     for label in labels:
         own = {case: ml[label] for case, ml in volumes.items()}
         groups = size_groups(own)
-        for size in (ABSENT, *SIZES):
+        for size in (_ABSENT, *_SIZES):
             cases = set(groups.get(size, ()))
             extent = [own[case] for case in cases]
             dice: dict[tuple[str, float], list[float]] = {}

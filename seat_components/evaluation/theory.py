@@ -23,7 +23,7 @@ from tqdm import tqdm
 from seat_components.files import write_text_atomically
 from seat_components.records.theory import FILE, Theory
 
-Convolution = (nn.Conv3d, nn.ConvTranspose3d)
+_Convolution = (nn.Conv3d, nn.ConvTranspose3d)
 
 
 def mean_margin(logits: Tensor, label: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def log_complexity(network: nn.Module, image: Tensor) -> float | None:
         for part in network.modules()
         if any(name == "weight" and value.ndim > 1 for name, value in part.named_parameters(recurse=False))
     ]
-    if not weighted or not all(isinstance(part, Convolution) for part in weighted):
+    if not weighted or not all(isinstance(part, _Convolution) for part in weighted):
         return None
     norms: list[Tensor] = []
     with _input_shapes(network) as shapes, torch.no_grad():
@@ -115,7 +115,7 @@ def _input_shapes(network: nn.Module) -> Iterator[dict[nn.Conv3d | nn.ConvTransp
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         shapes[cast("nn.Conv3d | nn.ConvTranspose3d", module)] = tuple(inputs[0].shape[1:])
 
-    parts = [part for part in network.modules() if isinstance(part, Convolution)]
+    parts = [part for part in network.modules() if isinstance(part, _Convolution)]
     hooks = [part.register_forward_pre_hook(note) for part in parts]
     try:
         yield shapes
