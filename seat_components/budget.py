@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +25,23 @@ def check_eps_255(eps_255: float, name: str = "eps_255") -> None:
         refuse(f"{name} is {eps_255:g}, but it counts 255ths of the range: for that share write {255 * eps_255:g}")
     if not 0 <= eps_255 <= 255:
         refuse(f"{name} is {eps_255}, but it is a share of the intensity range: from 0 to 255, the paper's is 8")
+
+
+def budgets_of(eps_255: float | Sequence[float], name: str = "eps_255") -> list[float]:
+    """Budgets above 0 in ascending order as Python's numbers, from one or several, of NumPy or PyTorch as well.
+
+    Raises:
+        RefusalError: naming the option ``name``, if one is no number or outside (0, 255], or there is none.
+    """
+    given: Any = eps_255.tolist() if hasattr(eps_255, "tolist") else eps_255
+    several: list[Any] = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    plain = [one.item() if hasattr(one, "item") else one for one in several]
+    numbers = all(isinstance(eps, int | float) and not isinstance(eps, bool) for eps in plain)
+    if not plain or not numbers or not all(0 < eps <= 255 for eps in plain):
+        refuse(f"{name} is {eps_255}, but it lists shares of the intensity range: each above 0, up to 255")
+    for eps in plain:
+        check_eps_255(eps, name)
+    return sorted(plain)
 
 
 def per_sample(values: Tensor, like: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ import psutil
 
 from seat_components.refusals import RefusalError, refuse
 
+GIB = 2**30
+"""Bytes of a GiB."""
+
 _DEEPEST = 100
 """Objects and lists within one another, beyond which no file of ours or of a dataset goes."""
 _LARGEST_WHOLE = 2**63

@@ -11,7 +11,7 @@ PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 SPANS = {" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PAGE)}
 # Paths are below one of these.
 PLACES = (ROOT, PACKAGE, ROOT / "bundles/msd_task04_hippocampus", ROOT / "bundles/msd_task04_hippocampus/configs")
-WRITTEN_BY_RUNS = {"run.json", "report.html"}
+WRITTEN_BY_RUNS = {"run.json", "robustness.json"}
 
 
 def test_every_path_that_the_page_names_exists():

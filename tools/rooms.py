@@ -11,27 +11,27 @@ import networkx as nx
 from importlinter.api import read_configuration
 
 from seat_components.files import write_text_atomically
-from tools.rooms_picture import draw
+from tools.rooms_picture import svg
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = "seat_components"
+_ROOT = Path(__file__).parents[1]
+_PACKAGE = "seat_components"
 
 
 def floors() -> list[list[str]]:
     """The rooms from the roof to the ground, as pyproject.toml states them; those of one floor in its order."""
-    contracts = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
-    (stated,) = [contract["layers"] for contract in contracts if contract.get("containers") == [PACKAGE]]
+    contracts = read_configuration(str(_ROOT / "pyproject.toml"))["contracts_options"]
+    (stated,) = [contract["layers"] for contract in contracts if contract.get("containers") == [_PACKAGE]]
     return [[room.strip() for room in floor.split("|")] for floor in stated]
 
 
 def imports() -> nx.DiGraph:
     """Which room imports which; a room has its number of ``files``."""
-    modules = grimp.build_graph(PACKAGE, cache_dir=None)
+    modules = grimp.build_graph(_PACKAGE, cache_dir=None)
     rooms = nx.DiGraph()
-    for module in sorted(modules.modules - {PACKAGE}):
+    for module in sorted(modules.modules - {_PACKAGE}):
         room = _room(module)
         rooms.add_node(room, files=rooms.nodes.get(room, {}).get("files", 0) + 1)
-        for imported in sorted(modules.find_modules_directly_imported_by(module) - {PACKAGE}):
+        for imported in sorted(modules.find_modules_directly_imported_by(module) - {_PACKAGE}):
             if _room(imported) != room:
                 rooms.add_edge(room, _room(imported))
     return rooms
@@ -52,7 +52,7 @@ def picture() -> str:
         ground = [*stated.pop(), *ground]
     above = nx.transitive_reduction(rooms.subgraph(room for floor in stated for room in floor))
     subjects = {room: _words(rooms.nodes[room]["files"]) for room in above}
-    return draw(stated, subjects, above.edges, [f"{name}.py" for name in ground])
+    return svg(stated, subjects, above.edges, [f"{name}.py" for name in ground])
 
 
 def _words(files: int) -> str:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 SEA_RADII = ((2.0, 0.3), (1.5, 0.3), (1.0, 0.4))
 """The radius schedule 2ε → 1.5ε → ε of SEA: (radius / ε_b, share of the steps)."""
 
-ALPHA = 0.75
+_ALPHA = 0.75
 """Weight α of the new step against the last movement."""
-RHO = 0.75
+_RHO = 0.75
 """Share ρ of the steps that must raise the loss between two checkpoints."""
 
 
@@ -70,13 +70,13 @@ def apgd(
                 budget = replace(victim.budget, radius=radius * victim.budget.radius)
                 wider = replace(victim, budget=budget)
                 start = wider.project(reached.image) if reached else wider.random_start(generator)
-                reached = ascend(wider, start, objective, count)
+                reached = _ascend(wider, start, objective, count)
             if reached:
                 best.update(reached.loss, reached.image)
         return victim.project(best.image)
 
 
-def ascend(victim: Victim, start: Tensor, loss: Loss, steps: int) -> BestPerSample:
+def _ascend(victim: Victim, start: Tensor, loss: Loss, steps: int) -> BestPerSample:
     """Algorithm 1 from ``start``: the best iterate of each sample.
 
     The conditions at checkpoint w_j are looked at as soon as x^(w_j) is known, which saves the step that they discard.
@@ -94,7 +94,7 @@ def ascend(victim: Victim, start: Tensor, loss: Loss, steps: int) -> BestPerSamp
 
     for k in range(1, steps + 1):
         stepped = victim.project(point + step * gradient.sign())
-        alpha = ALPHA if k > 1 else 1.0
+        alpha = _ALPHA if k > 1 else 1.0
         moved = victim.project(point + alpha * (stepped - point) + (1 - alpha) * (point - last_point))
         last_point, point, last_value = point, moved, value
         if k == steps:
@@ -106,7 +106,7 @@ def ascend(victim: Victim, start: Tensor, loss: Loss, steps: int) -> BestPerSamp
         rises = rises + (value > last_value)
 
         if k in checkpoints:
-            too_few_rises = rises < RHO * (k - last_checkpoint)  # condition 1
+            too_few_rises = rises < _RHO * (k - last_checkpoint)  # condition 1
             no_progress = ~halved & (best.loss == last_best)  # condition 2: neither step nor best has changed
             halved = too_few_rises | no_progress
             restart = per_sample(halved, point)

@@ -74,7 +74,10 @@ def fab(
             value, gradient = victim.value_before_gradient(point, margin)
             offer(nearest, victim, point, value)
             for step in range(1, steps + 1):
-                point = approach(victim, point, value, gradient())
+                reached = approach(victim, point, value, gradient())
+                if not anywhere((reached != point).flatten(1).any(dim=1)):
+                    break  # where a step leads nowhere, so do all others
+                point = reached
                 if step == steps:
                     value = victim.value(point, margin)
                 else:

@@ -61,7 +61,7 @@ def dlr(logits: Tensor, label: Tensor) -> Tensor:
     return sample_mean(voxel_margin(logits, label) / spread)
 
 
-def _masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+def _cross_entropy_of_correct(logits: Tensor, label: Tensor) -> Tensor:
     """Cross-entropy where the voxel is still correct, log K elsewhere; (B, *spatial).
 
     log K is the highest cross-entropy that a correct voxel can have. As a constant it brings no gradient, so that the
@@ -71,20 +71,20 @@ def _masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return voxel_cross_entropy(logits, label).where(is_correct(logits, label), highest)
 
 
-def masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+def _masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     """Mean over voxels of the cross-entropy of those still correct; a wrong voxel counts log K, without gradient.
 
     Source: Croce, Singh & Hein, ECCV 2024 (SEA), Mask-CE.
     """
-    return sample_mean(_masked_cross_entropy(logits, label))
+    return sample_mean(_cross_entropy_of_correct(logits, label))
 
 
-def balanced_masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
-    """``masked_cross_entropy`` as a mean over the classes present in a sample's label, not over its voxels.
+def _balanced_masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """``_masked_cross_entropy`` as a mean over the classes present in a sample's label, not over its voxels.
 
     Source: Croce, Singh & Hein, ECCV 2024 (SEA), Mask-CE-Balanced.
     """
-    voxels, classes = _masked_cross_entropy(logits, label).flatten(1), label.flatten(1)
+    voxels, classes = _cross_entropy_of_correct(logits, label).flatten(1), label.flatten(1)
     # Class by class: adding up voxel by voxel, as scatter_add does, stops counting at 2²⁴ in float32.
     masks = [classes == number for number in range(logits.shape[1])]
     sizes = torch.stack([mask.sum(dim=1) for mask in masks], dim=1)
@@ -92,7 +92,7 @@ def balanced_masked_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
     return (sums / sizes.clamp_min(1)).sum(dim=1) / (sizes > 0).sum(dim=1)
 
 
-def jensen_shannon(logits: Tensor, label: Tensor) -> Tensor:
+def _jensen_shannon(logits: Tensor, label: Tensor) -> Tensor:
     """Mean Jensen–Shannon divergence between the softmax p and the one-hot label e_y.
 
     With p_y the true class's probability it is log 2 + ½(p_y log p_y − (1 + p_y) log(1 + p_y)), from 0 to log 2.
@@ -104,7 +104,7 @@ def jensen_shannon(logits: Tensor, label: Tensor) -> Tensor:
     return sample_mean(math.log(2) + 0.5 * (true * log_true - (1 + true) * true.log1p()))
 
 
-def soft_dice(logits: Tensor, label: Tensor) -> Tensor:
+def _soft_dice(logits: Tensor, label: Tensor) -> Tensor:
     """1 − the mean over the K − 1 foreground classes of soft Dice, (2 Σ p·q + 1) / (Σ p + Σ q + 1), from 0 to 1.
 
     p is a class's softmax and q its label, 0 or 1. The one voxel that is added above and below is the rule for a class
@@ -124,12 +124,12 @@ def soft_dice(logits: Tensor, label: Tensor) -> Tensor:
 
 LOSSES: Mapping[str, Loss] = {
     "ce": cross_entropy,
-    "dice": soft_dice,
+    "dice": _soft_dice,
     "dlr": dlr,
     "margin": margin,
-    "mask-ce": masked_cross_entropy,
-    "mask-ce-balanced": balanced_masked_cross_entropy,
-    "js": jensen_shannon,
+    "mask-ce": _masked_cross_entropy,
+    "mask-ce-balanced": _balanced_masked_cross_entropy,
+    "js": _jensen_shannon,
 }
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seat_components.budget import per_sample
 
-BISECTIONS = 30
+_BISECTIONS = 30
 """The step's length is found to 2⁻³⁰ of the span."""
 
 
@@ -36,7 +36,7 @@ def step_to_plane(
     room = torch.where(direction > 0, box[1] - point, point - box[0])
     slope = gradient.abs()
     low, high = torch.zeros_like(gain), torch.ones_like(gain)
-    for _ in range(BISECTIONS):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         reached = (slope * torch.minimum(per_sample(middle, room) * span, room)).flatten(1).sum(dim=1) >= gain.abs()
         low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)

@@ -75,6 +75,13 @@ class Reading:
         predicted = as_wrong(by_class, true).argmax(dim=1, keepdim=True).reshape(label.shape)
         return (predicted if counts is None else predicted.where(counts, 0)), label
 
+    def by_class(self, logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits by class, classes and where voxels count, each of one class per voxel; logits not finite are wrong."""
+        counts = self.counts(label)
+        counts = torch.ones_like(label, dtype=torch.bool) if counts is None else counts
+        by_class, classes = self._by_class(logits, label.where(counts, 0))
+        return as_wrong(by_class, classes), classes, counts.reshape(classes.shape)
+
     def _by_class(self, logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Logits by class and class indices: as they are, or (B·K, 2, *spatial) and (B·K, 1, *spatial)."""
         if self.outputs == "softmax":

@@ -16,7 +16,7 @@ from seat_components.attacks.victim import Victim, under_attack, uniform
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
+_HALVINGS = (10, 50, 200, 1000, 2000, 4000, 6000, 8000)
 """Queries, of 10 000, after which the share of the image inside a window is halved."""
 
 
@@ -57,11 +57,11 @@ def square(
         best = BestPerSample(victim.image)
         for _ in range(restarts):
             search = BestPerSample(victim.image)
-            proposal = stripes(victim, generator)
+            proposal = _stripes(victim, generator)
             search.update(victim.value(proposal, objective), proposal)
             for query in range(1, steps):
                 sides = window_sides(victim.image.shape[2:], window_share(query, steps, window))
-                signs = random_signs(victim.image, generator, (*victim.image.shape[:2], *[1] * len(sides)))
+                signs = _random_signs(victim.image, generator, (*victim.image.shape[:2], *[1] * len(sides)))
                 corner = victim.project(victim.image + signs * victim.budget.radius)
                 inside = random_windows(victim.image, sides, generator)
                 proposal = torch.where(inside, corner, search.image)
@@ -70,21 +70,21 @@ def square(
         return victim.project(best.image)
 
 
-def stripes(victim: Victim, generator: torch.Generator | None) -> Tensor:
+def _stripes(victim: Victim, generator: torch.Generator | None) -> Tensor:
     """The start: x ± ε_b with signs that vary along the last spatial axis only."""
     batch, channels, *spatial = victim.image.shape
-    signs = random_signs(victim.image, generator, (batch, channels, *[1] * (len(spatial) - 1), spatial[-1]))
+    signs = _random_signs(victim.image, generator, (batch, channels, *[1] * (len(spatial) - 1), spatial[-1]))
     return victim.project(victim.image + signs * victim.budget.radius)
 
 
-def random_signs(like: Tensor, generator: torch.Generator | None, shape: tuple[int, ...]) -> Tensor:
+def _random_signs(like: Tensor, generator: torch.Generator | None, shape: tuple[int, ...]) -> Tensor:
     """−1 or 1 with equal probability."""
     return torch.where(uniform(like, generator, shape) < 0.5, -1.0, 1.0).to(like.dtype)
 
 
 def window_share(query: int, queries: int, first: float) -> float:
     """The share p of the image inside the window of query number ``query`` (from 1) of ``queries``."""
-    halvings = sum(query * 10_000 > halving * queries for halving in HALVINGS)
+    halvings = sum(query * 10_000 > halving * queries for halving in _HALVINGS)
     return first * 0.5**halvings
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from seat_components.files import GIB
 from seat_components.tasks import Task
 
-GIB = 2**30
 # What cached volumes may take by default: a sixth of a 24 GB machine, which leaves the rest to the training step.
 CACHE_BYTES = 4 * GIB
 _IMAGE_BYTES, _LABEL_BYTES = 4, 1

@@ -12,10 +12,10 @@ from seat_components.bundles.transforms import LOAD_LABEL, expectation, preproce
 from seat_components.tasks import Task, fold_cases, load_task
 
 # Version control keeps no empty folder, but every bundle has one for weights.
-WEIGHTS_FOLDER = "models/.gitkeep"
+_WEIGHTS_FOLDER = "models/.gitkeep"
 
 
-def values_of(task: Task) -> dict[str, Any]:
+def _values_of(task: Task) -> dict[str, Any]:
     """The names that the template's expressions may use."""
     return {**_config_values(task), **_card_values(task)}
 
@@ -69,7 +69,7 @@ def _card_values(task: Task) -> dict[str, Any]:
 def render(task: Task | str) -> dict[str, str]:
     """The files of a task's bundle: relative path → text."""
     task = load_task(task) if isinstance(task, str) else task
-    return {**fill(template(), values_of(task)), WEIGHTS_FOLDER: ""}
+    return {**fill(template(), _values_of(task)), _WEIGHTS_FOLDER: ""}
 
 
 def write_bundle(task: Task | str, out: str | Path) -> Path:

@@ -11,14 +11,14 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Undefined, select_autoescape
 from jinja2.ext import Extension
 
-from seat_components.bundles.caching import GIB
+from seat_components.files import GIB
 
 # What several files say in the same words; itself no file of a bundle.
-WORDS = "words.jinja"
+_WORDS = "words.jinja"
 _QUOTED = re.compile(r'(?P<indent>[ \t]*)(?P<key>"[^"\n]+": )?"\{\{(?P<value>[^"\n]+?)\}\}"')
 
 
-class JsonValues(Extension):
+class _JsonValues(Extension):
     """In a JSON file, an expression with nothing else between the quotes is its value as JSON, whatever its type.
 
     So the template's configs are JSON themselves, and a text may hold any character.
@@ -43,7 +43,7 @@ def template(loader: BaseLoader | None = None) -> Environment:
     """
     environment = Environment(
         loader=loader or PackageLoader("seat_components.bundles", "template"),
-        extensions=[JsonValues],
+        extensions=[_JsonValues],
         undefined=StrictUndefined,
         autoescape=select_autoescape(),
         trim_blocks=True,
@@ -68,8 +68,8 @@ def fill(files: Environment, values: Mapping[str, Any]) -> dict[str, str]:
         jinja2.UndefinedError: for a name that has no value.
     """
     names = set(files.list_templates())
-    words = files.get_template(WORDS).make_module(dict(values)) if WORDS in names else None
-    filled = {name: files.get_template(name).render(values, words=words) for name in sorted(names - {WORDS})}
+    words = files.get_template(_WORDS).make_module(dict(values)) if _WORDS in names else None
+    filled = {name: files.get_template(name).render(values, words=words) for name in sorted(names - {_WORDS})}
     return {name: text for name, text in filled.items() if text}
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from seat_components.tasks import Task
 
 Config = dict[str, Any]
-READER = "seat_components.data.ScanReader"
+_READER = "seat_components.data.ScanReader"
 LOAD_LABEL: Config = {
     "_target_": "LoadImaged",
     "keys": "label",
-    "reader": {"_target_": READER, "labels": True},
+    "reader": {"_target_": _READER, "labels": True},
     "dtype": None,  # labels arrive as uint8, whatever their file's type
 }
 
@@ -28,7 +28,7 @@ def preprocessing(task: Task, labelled: bool, series: str | None = None) -> list
     [0, 1]; clip to the task's percentiles; subtract the task's mean and divide by its standard deviation.
     """
     keys: Any = ["image", "label"] if labelled else "image"
-    reader: Any = READER if series is None else {"_target_": READER, "series": series}
+    reader: Any = _READER if series is None else {"_target_": _READER, "series": series}
     scale = [] if task.is_ct else [{"_target_": "ScaleIntensityd", "keys": "image", "channel_wise": True}]
     return [
         {"_target_": "LoadImaged", "keys": "image", "reader": reader},

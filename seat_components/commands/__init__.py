@@ -2,29 +2,25 @@
 
 from collections.abc import Mapping
 
-from seat_components.commands.bundles import BUNDLES, CARD
+from seat_components.commands.bundles import BUNDLES_COMMAND, CARD_COMMAND, WEIGHTS_COMMAND, ZIPS_COMMAND
 from seat_components.commands.command import Command
-from seat_components.commands.demo import DEMO
-from seat_components.commands.experiment import EXPERIMENT
-from seat_components.commands.labelling import LABEL, LABEL_ENV
-from seat_components.commands.phantom import PHANTOM
-from seat_components.commands.planning import NEW_BUNDLE, PLAN
-from seat_components.commands.report import REPORT
-from seat_components.commands.weights import WEIGHTS, ZIPS
+from seat_components.commands.datasets import NEW_BUNDLE_COMMAND, PHANTOM_COMMAND, PLAN_COMMAND
+from seat_components.commands.labelling import LABEL_COMMAND, LABEL_ENV_COMMAND
+from seat_components.commands.runs import DEMO_COMMAND, EXPERIMENT_COMMAND, REPORT_COMMAND
 
 COMMANDS: Mapping[str, Command] = {
-    "phantom": PHANTOM,
-    "report": REPORT,
-    "bundles": BUNDLES,
-    "card": CARD,
-    "plan": PLAN,
-    "new-bundle": NEW_BUNDLE,
-    "demo": DEMO,
-    "experiment": EXPERIMENT,
-    "weights": WEIGHTS,
-    "zips": ZIPS,
-    "label-env": LABEL_ENV,
-    "label": LABEL,
+    "phantom": PHANTOM_COMMAND,
+    "report": REPORT_COMMAND,
+    "bundles": BUNDLES_COMMAND,
+    "card": CARD_COMMAND,
+    "plan": PLAN_COMMAND,
+    "new-bundle": NEW_BUNDLE_COMMAND,
+    "demo": DEMO_COMMAND,
+    "experiment": EXPERIMENT_COMMAND,
+    "weights": WEIGHTS_COMMAND,
+    "zips": ZIPS_COMMAND,
+    "label-env": LABEL_ENV_COMMAND,
+    "label": LABEL_COMMAND,
 }
 """By their words, in the order in which ``--help`` lists them."""
 

@@ -1,11 +1,11 @@
-"""The commands ``bundles`` and ``card``: rendering, and what a card says of shipped weights."""
+"""Commands about bundles: rendering, what a card says of shipped weights, which weights there are, archives."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from seat_components.commands.command import Command, path
+from seat_components.commands.command import Command, path, whole_number
 from seat_components.refusals import refuse
 
 
@@ -22,7 +22,7 @@ def _bundles(options: argparse.Namespace) -> None:
         print(write_bundle(task, options.out))
 
 
-BUNDLES = Command("render bundles from the template and the task table", _bundles_options, _bundles)
+BUNDLES_COMMAND = Command("render bundles from the template and the task table", _bundles_options, _bundles)
 
 
 def _card_options(parser: argparse.ArgumentParser) -> None:
@@ -52,4 +52,53 @@ def _card(options: argparse.Namespace) -> None:
     print(write_bundle(task, options.out))
 
 
-CARD = Command("put the evaluation of shipped weights into the bundle's card and metadata", _card_options, _card)
+CARD_COMMAND = Command(
+    "put the evaluation of shipped weights into the bundle's card and metadata", _card_options, _card
+)
+
+
+def _weights_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--verify", action="store_true", help="check the files' hashes")
+    action.add_argument("--init", metavar="BUNDLE", help="write seeded, untrained weights as its models/model.pt")
+    action.add_argument("--convert", type=path, metavar="FILE", help="make a bundle's weights of a checkpoint")
+    action.add_argument("--restore", metavar="BUNDLE", help="bring shipped weights back that a training has replaced")
+    parser.add_argument("--seed", type=whole_number(0, 2**32 - 1), default=0, help="of --init (%(default)s)")
+    parser.add_argument("--bundle", help="whose network --convert checks against: folder, or name")
+    parser.add_argument("--out", type=path, metavar="FILE", help="of --convert (models/model_<name>.pt of the bundle)")
+
+
+def _weights(options: argparse.Namespace) -> None:
+    from seat_components.weights import commands
+
+    if options.init is not None:
+        commands.write_untrained(options.init, options.bundles, options.seed)
+    elif options.convert is not None:
+        commands.convert(options.convert, options.bundle, options.bundles, options.out)
+    elif options.restore is not None:
+        commands.restore(options.restore, options.bundles)
+    elif options.verify:
+        commands.verify_weights(options.bundles)
+    else:
+        commands.list_weights(options.bundles)
+
+
+WEIGHTS_COMMAND = Command(
+    "list the bundles' weights; verify, convert, or write untrained ones", _weights_options, _weights
+)
+
+
+def _zips_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
+    parser.add_argument("--out", type=path, default=Path("dist"), help="folder of the zips (%(default)s)")
+
+
+def _zips(options: argparse.Namespace) -> None:
+    from seat_components.weights import zip_bundles
+
+    for archive in zip_bundles(options.out, options.bundles):
+        print(archive)
+
+
+ZIPS_COMMAND = Command("zip each bundle, to the same bytes every time", _zips_options, _zips)

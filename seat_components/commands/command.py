@@ -35,7 +35,7 @@ def path(text: str) -> Path:
     raise argparse.ArgumentTypeError("a path is not empty")
 
 
-def whole(least: int, most: int) -> Callable[[str], int]:
+def whole_number(least: int, most: int) -> Callable[[str], int]:
     """An option's whole number."""
 
     def number(text: str) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from seat_components.commands.command import Command, path, whole
+from seat_components.commands.command import Command, path, whole_number
 
-ENVIRONMENT = Path(".venv-label")
+_ENVIRONMENT = Path(".venv-label")
 
 
 def _label_env_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--env", type=path, default=ENVIRONMENT, help="its folder (%(default)s)")
+    parser.add_argument("--env", type=path, default=_ENVIRONMENT, help="its folder (%(default)s)")
 
 
 def _label_env(options: argparse.Namespace) -> None:
@@ -20,16 +20,16 @@ def _label_env(options: argparse.Namespace) -> None:
     write_environment(options.env)
 
 
-LABEL_ENV = Command("make MONAI Label's environment (network; minutes)", _label_env_options, _label_env)
+LABEL_ENV_COMMAND = Command("make MONAI Label's environment (network; minutes)", _label_env_options, _label_env)
 
 
 def _label_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", required=True, help="tasks or bundles, by name or folder")
     parser.add_argument("--studies", required=True, type=path, metavar="DIR", help="the images to label")
-    parser.add_argument("--env", type=path, default=ENVIRONMENT, help="MONAI Label's environment (%(default)s)")
+    parser.add_argument("--env", type=path, default=_ENVIRONMENT, help="MONAI Label's environment (%(default)s)")
     parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
     parser.add_argument("--app", type=path, default=Path("runs/label"), help="where copies are served and trained")
-    parser.add_argument("--port", type=whole(1, 65535), default=8000, help="%(default)s")
+    parser.add_argument("--port", type=whole_number(1, 65535), default=8000, help="%(default)s")
     parser.add_argument("--init", action="store_true", help="write untrained weights where a bundle has none")
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="ID=VALUE", help="values for the copies' configs, in JSON"
@@ -46,4 +46,4 @@ def _label(options: argparse.Namespace) -> None:
     serve(tasks=options.tasks, port=options.port, init=options.init, settings=options.set, **names, **folders)
 
 
-LABEL = Command("serve bundles with MONAI Label, on this machine only", _label_options, _label)
+LABEL_COMMAND = Command("serve bundles with MONAI Label, on this machine only", _label_options, _label)

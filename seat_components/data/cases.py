@@ -10,7 +10,7 @@ from typing import Literal
 from seat_components.data.checks import check_cases
 from seat_components.data.datalist import fold_datalist
 from seat_components.data.expectation import Expectation
-from seat_components.data.index import Case
+from seat_components.data.index import CaseFiles
 from seat_components.tasks import Task
 
 Section = Literal["training", "validation"]
@@ -48,18 +48,18 @@ class FoldCases:
         self.pixdim, self.expected, self.strict = pixdim, expected, strict
 
     @cached_property
-    def training(self) -> Sequence[Case]:
+    def training(self) -> Sequence[CaseFiles]:
         """The training cases (see ``section``); files of validation cases need not exist."""
         return self.section("training")
 
     @cached_property
-    def validation(self) -> Sequence[Case]:
+    def validation(self) -> Sequence[CaseFiles]:
         """The validation cases (see ``section``); files of training cases need not exist."""
         return self.section("validation")
 
     def section(
-        self, name: Section, choose: Callable[[Sequence[Case]], Sequence[Case]] | None = None
-    ) -> Sequence[Case]:
+        self, name: Section, choose: Callable[[Sequence[CaseFiles]], Sequence[CaseFiles]] | None = None
+    ) -> Sequence[CaseFiles]:
         """The cases of one section, each read to its end and found to be in order.
 
         Args:
@@ -72,7 +72,7 @@ class FoldCases:
         Raises:
             RefusalError: if the list or a case is not in order (see ``fold_datalist`` and ``check_cases``).
         """
-        listed: Sequence[Case] = fold_datalist(
+        listed: Sequence[CaseFiles] = fold_datalist(
             self.dataset_dir, self.task, self.fold, name, self.folds, self.channel_names, self.label_names
         )
         return check_cases(

@@ -13,18 +13,18 @@ from seat_components.data.dicom_series import Choice
 from seat_components.data.expectation import Expectation
 from seat_components.data.faults import image_fault, label_fault, unreadable
 from seat_components.data.geometry import affine_fault, edge_lengths, in_stored_order, spacing_fault
-from seat_components.data.index import Case
+from seat_components.data.index import CaseFiles
 from seat_components.data.notices import notice
 from seat_components.data.reading import open_scan
 from seat_components.data.slabs import Volume
 from seat_components.refusals import refuse
 
-NAMED = 20
+_NAMED = 20
 _THREADS = 4
 
 
 def check_cases(
-    cases: Sequence[Case],
+    cases: Sequence[CaseFiles],
     labels: Collection[int],
     channels: int,
     progress: bool = True,
@@ -32,7 +32,7 @@ def check_cases(
     expected: Expectation | None = None,
     strict: bool = False,
     series: Choice = None,
-) -> Sequence[Case]:
+) -> Sequence[CaseFiles]:
     """Read every case to the end and hand the list back if nothing is wrong with any.
 
     The rules: a file can be read to its end, its compressed data and their checksum included; its header's voxel
@@ -71,14 +71,14 @@ def check_cases(
         results = tqdm(pool.map(check, cases), total=len(cases), desc="Checking cases", disable=not progress)
         faults = [fault for faults in results for fault in faults]
     if faults:
-        rest = [f"… and {len(faults) - NAMED} more"] if len(faults) > NAMED else []
+        rest = [f"… and {len(faults) - _NAMED} more"] if len(faults) > _NAMED else []
         head = f"{len(faults)} of the files of {len(cases)} case(s) cannot be used; mend them or leave the cases out:"
-        refuse("\n  ".join([head, *faults[:NAMED], *rest]))
+        refuse("\n  ".join([head, *faults[:_NAMED], *rest]))
     return cases
 
 
 def _faults(
-    case: Case,
+    case: CaseFiles,
     labels: frozenset[int],
     channels: int,
     pixdim: Sequence[float] | None,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from seat_components.data.agreement import require_agreement
-from seat_components.data.index import Case, read_dataset
+from seat_components.data.index import CaseFiles, read_dataset
 from seat_components.files import is_file
 from seat_components.refusals import refuse
 from seat_components.tasks import Task, fold_cases, load_task
@@ -25,7 +25,7 @@ def fold_datalist(
     folds: str | Path | None = None,
     channel_names: Mapping[str, str] | None = None,
     label_names: Mapping[str, str] | None = None,
-) -> list[Case]:
+) -> list[CaseFiles]:
     """The cases of one section of a fold, in the order of its list.
 
     A case of the section that dataset.json does not list is left out; how many were is said in one warning.

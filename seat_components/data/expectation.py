@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from seat_components.data.geometry import Affine, edge_lengths, numbers
 
 # Ours, set so that no real scan and no phantom at hand is warned about; docs/data.md says how far these stay away.
-COARSER = 5.0  # times the task's spacing
-LARGER, SMALLER = 5.0, 0.1  # times the task's median size, after resampling
-CT_LOW, CT_HIGH = -20.0, 4096.0  # HU: fat is below -50, air at -1000; the densest metal that a scanner stores is 3071
-CAPPED, RECKONED = 160.0, 300.0  # slices: the published medians count 160 at most
+_COARSER = 5.0  # times the task's spacing
+_LARGER, _SMALLER = 5.0, 0.1  # times the task's median size, after resampling
+_CT_LOW, _CT_HIGH = -20.0, 4096.0  # HU: fat is below -50, air at -1000; the densest metal that a scanner stores is 3071
+_CAPPED, _RECKONED = 160.0, 300.0  # slices: the published medians count 160 at most
 
 Percentiles = NDArray[np.float64]
 """Per channel: the lowest value, the 0.5th percentile, the 99.5th and the highest value, (channels, 4)."""
@@ -44,13 +44,13 @@ class Expectation:
         spacing, size = edge_lengths(affine)[axes], np.array(shape)[axes]
         usual = np.array(self.spacing)
         remarks = []
-        if (spacing > COARSER * usual).any():
+        if (spacing > _COARSER * usual).any():
             remarks.append(
-                f"has spacing {numbers(spacing)} mm, more than {COARSER:g} times the task's ({numbers(usual)} mm)"
+                f"has spacing {numbers(spacing)} mm, more than {_COARSER:g} times the task's ({numbers(usual)} mm)"
             )
-        median = np.where(np.array(self.median_size) == CAPPED, RECKONED, self.median_size)
+        median = np.where(np.array(self.median_size) == _CAPPED, _RECKONED, self.median_size)
         resampled = size * spacing / usual
-        if (resampled > LARGER * median).any() or (resampled < SMALLER * median).any():
+        if (resampled > _LARGER * median).any() or (resampled < _SMALLER * median).any():
             remarks.append(
                 f"measures {numbers(size * spacing)} mm, but the task's scans typically "
                 f"{numbers(median * usual)} mm (is it the same part of the body?)"
@@ -66,14 +66,14 @@ class Expectation:
         return remarks
 
     def _ct_remark(self, channel: int, _: float, low: float, high: float, __: float) -> str | None:
-        if low > CT_LOW:
+        if low > _CT_LOW:
             return (
-                f"CT in Hounsfield units has fat and air, below {CT_LOW:g} (are these stored values without their "
+                f"CT in Hounsfield units has fat and air, below {_CT_LOW:g} (are these stored values without their "
                 "rescale, already normalised, or MRI?)"
             )
         if high < self.mean[channel]:
             return f"the task's foreground has {self.mean[channel]:.4g} on average (are these Hounsfield units?)"
-        return f"Hounsfield units end near {CT_HIGH:g} (is a scale applied twice?)" if high > CT_HIGH else None
+        return f"Hounsfield units end near {_CT_HIGH:g} (is a scale applied twice?)" if high > _CT_HIGH else None
 
     def _mri_remark(self, channel: int, lowest: float, low: float, high: float, highest: float) -> str | None:
         if low < 0:

@@ -11,7 +11,7 @@ from seat_components.files import case_name, is_file, read_json_object, resolved
 from seat_components.refusals import refuse
 
 ADVICE = "dataset_dir must be the folder of an MSD task, with its dataset.json."
-Case: TypeAlias = dict[str, str]
+CaseFiles: TypeAlias = dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DatasetIndex:
     """
 
     file: Path
-    training: dict[str, Case]
+    training: dict[str, CaseFiles]
     test: tuple[str, ...]
     modalities: dict[str, str]
     labels: dict[str, str]
@@ -42,7 +42,7 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
     root = resolved(dataset_dir)
     file = root / "dataset.json"
     content = read_json_object(file, ADVICE)
-    training: dict[str, Case] = {}
+    training: dict[str, CaseFiles] = {}
     for entry in _entries(content, "training", file):
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("image", "label"))):
             refuse(f'{file}: each "training" entry must be {{"image": path, "label": path}}, but one is {entry!r}.')

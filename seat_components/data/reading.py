@@ -31,7 +31,7 @@ from seat_components.data.nifti import FORMS_APART, NIFTI, open_nifti
 from seat_components.data.slabs import Array, ScanError, Volume
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
-RULES = 1
+_RULES = 1
 """Counts up when a file may be read otherwise than before: volumes cached under other rules are not used."""
 
 
@@ -72,7 +72,7 @@ class ScanReader(ImageReader):
         super().__init__()
         self.labels = labels
         self.series = series
-        self.rules = RULES  # among the settings that a disk cache's key is made of
+        self.rules = _RULES  # among the settings that a disk cache's key is made of
 
     def verify_suffix(self, filename: Any) -> bool:  # noqa: ARG002 - MONAI's interface
         """True: what is of no known format is refused when it is read."""

@@ -6,20 +6,14 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from statistics import fmean
 
-from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT
+from seat_components.evaluation import answers
+from seat_components.evaluation.answers import NEAR_ZERO, Verdict
+from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.records.attacked import AttackedCase, mean_dice, worst_rows
 
 TOLERANCE = 0.02
 """A difference of mean Dice up to this is not worth an alarm."""
-ZERO_SHARE = 0.1
-"""Share of voxels whose gradient may be exactly 0 or not finite."""
-NEAR_ZERO = 0.1
-"""Mean Dice that 64/255 of the intensity range must not leave."""
-ZERO_GRADIENTS = "zero gradients"
-
-Verdict = str | None
-"""What an alarm says: a message where it rings, nothing ("") where it is silent, None where nothing was to examine."""
 
 
 def raise_alarms(records: RobustnessRecords) -> list[dict[str, str]]:
@@ -31,21 +25,6 @@ def raise_alarms(records: RobustnessRecords) -> list[dict[str, str]]:
 def examined(records: RobustnessRecords) -> list[str]:
     """The alarms for which the records hold something to examine, ringing or silent."""
     return [name for name, examine in ALARMS.items() if examine(records) is not None]
-
-
-def zero_gradients(records: RobustnessRecords) -> Verdict:
-    """The loss has no slope to follow at the clean image, so that gradient attacks stand still."""
-    shares = {row.case: row.value for row in records.checks if row.check == ZERO_GRADIENTS}
-    if not shares:
-        return None
-    worst = max(shares, key=lambda case: shares[case])
-    if fmean(shares.values()) <= ZERO_SHARE and shares[worst] < 1:
-        return ""
-    return (
-        f"{fmean(shares.values()):.0%} of the voxels ({shares[worst]:.0%} in {worst}) have a gradient of exactly 0, or "
-        "none that is finite: gradient attacks cannot move them. Attack the logits before any rounding or saturation, "
-        "in float32, and trust no gradient attack until this is silent."
-    )
 
 
 def black_box_beats_white_box(records: RobustnessRecords) -> Verdict:
@@ -133,11 +112,6 @@ def random_noise_hurts(records: RobustnessRecords) -> Verdict:
     )
 
 
-def is_gradient_attack(name: str) -> bool:
-    """Whether the attack of that name follows gradients."""
-    return "pgd" in name or name == "fab"
-
-
 def _of(
     records: RobustnessRecords, wanted: Callable[[str], bool], case: str | None = None, eps_255: float | None = None
 ) -> Sequence[AttackedCase]:
@@ -149,7 +123,11 @@ def _of(
 
 
 ALARMS: dict[str, Callable[[RobustnessRecords], Verdict]] = {
-    ZERO_GRADIENTS: zero_gradients,
+    answers.NOT_FINITE: answers.logits_not_finite,
+    answers.PROBABILITIES: answers.outputs_are_probabilities,
+    answers.SATURATED: answers.loss_saturated,
+    answers.NOT_DETERMINISTIC: answers.not_deterministic,
+    answers.ZERO_GRADIENTS: answers.zero_gradients,
     "black box beats white box": black_box_beats_white_box,
     "more steps change the result": more_effort_changes_it,
     "a large budget leaves Dice": large_budget_leaves_dice,

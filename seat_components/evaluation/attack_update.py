@@ -52,6 +52,7 @@ class AttackUpdate:
         eps_255: budgets, in units of 1/255 of the intensity range per sample and channel.
         seed: seed of random starts and searches.
         steps: steps of the gradient attacks, and the rest in proportion; None for the protocol's own.
+        draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
         scope: what the engine's inputs are, ``patch`` or ``volume``; for the record.
         max_cases: attack only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
@@ -76,8 +77,9 @@ class AttackUpdate:
         max_cases: int | None = None,
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
+        draws: int = 1,
     ) -> None:
-        chosen = protocol_of(protocol, steps, len(label_names))
+        chosen = protocol_of(protocol, steps, len(label_names), draws)
         if scope not in SCOPES:
             refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(SCOPES)}")
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):

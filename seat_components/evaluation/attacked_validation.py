@@ -15,7 +15,7 @@ from torch import Tensor
 from seat_components.attacks import ATTACKS
 from seat_components.budget import check_eps_255
 from seat_components.evaluation.attack_update import InferringNetwork
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
 from seat_components.records.attacked import MAIN_EPS_255
 from seat_components.refusals import refuse
 

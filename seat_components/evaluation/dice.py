@@ -28,6 +28,12 @@ def dice_per_class(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
     return torch.as_tensor(dice).double()
 
 
+def dice_of_structures(prediction: Tensor, label: Tensor) -> Tensor:
+    """Dice (B, K) of K structures that may overlap, each by the rule above; both (B, K, *spatial) of 0 and 1."""
+    pairs = zip(prediction.split(1, dim=1), label.split(1, dim=1), strict=True)
+    return torch.cat([dice_per_class(one, own, 2) for one, own in pairs], dim=1)
+
+
 class ForegroundDice(IgniteMetricHandler):
     """Mean foreground Dice as a MONAI metric handler; the details hold each case's Dice per class, (cases, K − 1).
 

@@ -6,21 +6,24 @@ import logging
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
-from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, Predictor
-from seat_components.attacks.victim import under_attack
-from seat_components.budget import IntensityBudget, check_eps_255
-from seat_components.evaluation.alarms import ZERO_GRADIENTS, examined, is_gradient_attack, raise_alarms
+from seat_components.attacks import ATTACKS, Predictor
+from seat_components.attacks.modules_behind import modules_behind
+from seat_components.attacks.reading import Reading
+from seat_components.budget import IntensityBudget, budgets_of
+from seat_components.buffers import Buffers
+from seat_components.evaluation.alarms import examined, raise_alarms
+from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.case import Attacked, Case
-from seat_components.evaluation.dice import dice_per_class
-from seat_components.evaluation.protocols import AttackSetting, Check, Protocol
+from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.sizes import volumes_ml
+from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
-from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
 CHECKS_COST = "checks"
@@ -39,6 +42,8 @@ class Ensemble:
         eps_255: budgets, in units of 1/255 of the intensity range.
         seed: seed of random starts and searches.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
+        reading: how logits are read.
+        progress: show a bar per case where the standard error is a terminal.
 
     Raises:
         RefusalError: for budgets outside (0, 255].
@@ -51,13 +56,13 @@ class Ensemble:
         eps_255: float | Sequence[float],
         seed: int = 0,
         bounds: tuple[float, float] | None = None,
+        reading: Reading | None = None,
+        progress: bool = False,
     ) -> None:
-        self.eps_255 = [eps_255] if isinstance(eps_255, int | float) else sorted(eps_255)
-        if not self.eps_255 or not all(0 < eps <= 255 for eps in self.eps_255):
-            refuse(f"attack_eps_255 is {eps_255}, but it lists shares of the intensity range: each above 0, up to 255")
-        for eps in self.eps_255:
-            check_eps_255(eps, "attack_eps_255")
+        self.eps_255 = budgets_of(eps_255, "attack_eps_255")
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
+        self.reading, self.progress = reading or Reading(), progress
+        self.scorer = Scorer(records.labels, self.reading, bounds, protocol.draws)
 
     def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
         """The attacks and budgets of the case at ``place``, from 0, among all cases."""
@@ -78,7 +83,7 @@ class Ensemble:
         if case in self.records.unfinished:
             return False
         rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
-        checks = [ZERO_GRADIENTS, *(check.name for check in self.checks(place))]
+        checks = [*questions(self.protocol.follows_gradients), *(check.name for check in self.checks(place))]
         return all(self.records.has(case, *row) for row in rows) and all(
             self.records.has_check(case, check) for check in checks
         )
@@ -104,35 +109,46 @@ class Ensemble:
         Raises:
             ValueError: for more than one sample, or logits of another number of classes than the records have.
         """
-        if len(case.image) != 1:
-            raise ValueError(
-                f"{case.name}: the image has {len(case.image)} samples, but a case is one: (1, C, *spatial)"
-            )
-        self.records.volumes[case.name] = volumes_ml(case.label, case.voxel_mm3, self.records.labels)
+        self.scorer.check(case)
+        buffers = Buffers(modules_behind(predictor))
+        answer = self.scorer.first_answer(predictor, case)
+        self.records.volumes[case.name] = self.scorer.volumes(case)
         if case.name in self.records.unfinished:
             self._drop_partial_budgets(case)
         self.records.unfinished.add(case.name)
-        clean, worst = self._score(predictor, case, "clean", 0.0, case.image), None
-        if not self.records.has_check(case.name, ZERO_GRADIENTS):
-            value = zero_gradient_share(predictor, case.image, case.label, self.bounds)
-            self.records.checks.append(CheckedCase(check=ZERO_GRADIENTS, case=case.name, value=value))
-        for setting, eps in self.runs(case.place):
+        clean, worst = self._record(case, "clean", 0.0, case.image, answer), None
+        self._examine(predictor, case, answer, buffers)
+        runs = tqdm(self.runs(case.place), desc=case.name, disable=None if self.progress else True, leave=False)
+        for setting, eps in runs:
+            runs.set_postfix_str(f"{setting.attack} at {eps:g}/255")
             if self.records.has(case.name, setting.attack, eps) or self._skip(case.name, setting.attack, eps):
                 continue
-            result = self._attack(predictor, case, setting, eps)
+            result = self._attack(predictor, case, setting, eps, answer)
             if eps == self.eps_255[-1] and (worst is None or result.mean_dice < worst.mean_dice):
                 worst = result
             self._write()
         for check in self.checks(case.place):
             if not self.records.has_check(case.name, check.name):
-                self._check(predictor, check, case)
+                self._check(predictor, check, case, answer)
                 self._write()
-        worst = self._as_recorded(predictor, case, worst)
+        worst = self._as_recorded(predictor, case, worst, answer)
         if finish is not None:
             finish(clean, worst)
         self.records.unfinished.discard(case.name)
         self._write()
         return clean, worst
+
+    def _examine(self, predictor: Predictor, case: Case, first: Answer, buffers: Buffers) -> None:
+        """Ask about the clean image again, and record what that says about the network."""
+        gradients = self.protocol.follows_gradients
+        if all(self.records.has_check(case.name, check) for check in questions(gradients)):
+            return
+        found = examine_answers(predictor, case, first.logits, self.reading, self.bounds, gradients)
+        if buffers.changed():
+            found[NOT_DETERMINISTIC] = 1.0
+        for check, value in found.items():
+            if not self.records.has_check(case.name, check):
+                self.records.checks.append(CheckedCase(check=check, case=case.name, value=value))
 
     def _rows(self, case: Case, eps_255: float) -> list[AttackedCase]:
         return [row for row in self.records.cases if row.case == case.name and row.eps_255 == eps_255]
@@ -152,7 +168,7 @@ class Ensemble:
     def _write(self) -> None:
         self.records.write(raise_alarms(self.records), examined(self.records))
 
-    def _as_recorded(self, predictor: Predictor, case: Case, worst: Attacked | None) -> Attacked | None:
+    def _as_recorded(self, predictor: Predictor, case: Case, worst: Attacked | None, clean: Answer) -> Attacked | None:
         """The worst attack at the largest ε, made again where it was recorded before the evaluation was stopped."""
         largest = self.eps_255[-1]
         settings = {setting.attack: setting for setting in self.protocol.attacks}
@@ -160,13 +176,15 @@ class Ensemble:
         lowest = min(ran, key=mean_dice, default=None)
         if lowest is None or (worst is not None and lowest.attack == worst.attack):
             return worst
-        return self._attack(predictor, case, settings[lowest.attack], largest)
+        return self._attack(predictor, case, settings[lowest.attack], largest, clean)
 
-    def _attack(self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float) -> Attacked:
+    def _attack(
+        self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float, clean: Answer
+    ) -> Attacked:
         words = f"{self.seed}/{case.name}/{setting.attack}/{eps_255:g}"
         cost = None if self.records.has(case.name, setting.attack, eps_255) else setting.attack
-        adversarial = self._run(predictor, case, setting, eps_255, words, cost)
-        return self._score(predictor, case, setting.attack, eps_255, adversarial)
+        adversarial, answer = self._run(predictor, case, setting, eps_255, words, cost, clean)
+        return self._record(case, setting.attack, eps_255, adversarial, answer)
 
     def _skip(self, case: str, attack: str, eps_255: float) -> bool:
         zero = self.records.at_zero(case, 0.0)
@@ -178,10 +196,18 @@ class Ensemble:
         return zero is not None
 
     def _run(
-        self, predictor: Predictor, case: Case, setting: AttackSetting, eps_255: float, words: str, cost: str | None
-    ) -> Tensor:
-        """The adversarial image; ``words`` seed the attack, ``cost`` names what its passes are counted as."""
-        counting = CountingPredictor(predictor)
+        self,
+        predictor: Predictor,
+        case: Case,
+        setting: AttackSetting,
+        eps_255: float,
+        words: str,
+        cost: str | None,
+        clean: Answer,
+    ) -> tuple[Tensor, Answer]:
+        """The adversarial image and the answer for it; ``words`` seed the attack, ``cost`` names what it counts as."""
+        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
+        counting = FailureWatch(predictor, case, budget)
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
         start = time.monotonic()
         adversarial = ATTACKS[setting.attack](
@@ -191,34 +217,39 @@ class Ensemble:
             eps=eps_255 / 255,
             bounds=self.bounds,
             generator=generator,
+            outputs=self.reading.outputs,
+            ignore_index=self.reading.ignore_index,
+            draws=self.protocol.draws,
             **setting.options,
         )
         if cost is not None:
             self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
-        return adversarial
-
-    def _score(self, predictor: Predictor, case: Case, attack: str, eps_255: float, adversarial: Tensor) -> Attacked:
-        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
         if not budget.holds(adversarial, case.image):
-            raise AssertionError(f"{attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect")
-        prediction, dice = self._dice(predictor, adversarial, case.label)
-        attacked = Attacked(attack, eps_255, adversarial, prediction, dice)
+            raise AssertionError(
+                f"{setting.attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect"
+            )
+        # A network that answered for the clean image and fails for another within the budget has no answer to score.
+        if counting.found is not None and clean.failed == 0:
+            adversarial = counting.found
+        answer = self.scorer.answer(predictor, adversarial, case.label)
+        if answer.failed > clean.failed == 0:
+            answer = replace(answer, dice=torch.zeros_like(answer.dice))
+            row = CheckedCase(
+                check=NOT_FINITE, case=case.name, value=answer.failed, attack=setting.attack, eps_255=eps_255
+            )
+            if row not in self.records.checks:
+                self.records.checks.append(row)
+        return adversarial, answer
+
+    def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
+        attacked = Attacked(attack, eps_255, image, answer.prediction, answer.dice)
         if not self.records.has(case.name, attack, eps_255):
-            over = budget.linf_over_budget(adversarial, case.image)
-            self.records.add(case.name, attack, eps_255, dice[0].tolist(), over)
+            over = IntensityBudget.of(case.image, eps_255 / 255, self.bounds).linf_over_budget(image, case.image)
+            self.records.add(case.name, attack, eps_255, answer.dice[0].tolist(), over)
             logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
         return attacked
 
-    def _dice(self, predictor: Predictor, image: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            logits = predictor(image)
-        classes = len(self.records.labels) + 1
-        if logits.shape[1] != classes:
-            raise ValueError(f"The network has {logits.shape[1]} classes, but {classes} are named, background included")
-        prediction = logits.argmax(dim=1, keepdim=True)
-        return prediction, dice_per_class(prediction, label, classes)
-
-    def _check(self, predictor: Predictor, check: Check, case: Case) -> None:
+    def _check(self, predictor: Predictor, check: Check, case: Case, clean: Answer) -> None:
         """The case's strongest gradient attack at the main budget once more, as the check wants it."""
         main = main_budget(self.eps_255)
         eps = main if check.eps_255 is None else check.eps_255
@@ -230,19 +261,8 @@ class Ensemble:
             options = settings[attack].options
             setting = AttackSetting(attack, {**options, "steps": check.effort * options["steps"]})
             words = f"{self.seed}/{case.name}/{attack}/{eps:g}/{check.name}"
-            adversarial = self._run(predictor, case, setting, eps, words, CHECKS_COST)
-            value = float(self._dice(predictor, adversarial, case.label)[1].mean())
+            _, answer = self._run(predictor, case, setting, eps, words, CHECKS_COST, clean)
+            value = float(answer.dice.mean())
         self.records.checks.append(
             CheckedCase(check=check.name, case=case.name, value=value, attack=attack, eps_255=eps)
         )
-
-
-def zero_gradient_share(
-    predictor: Predictor, image: Tensor, label: Tensor, bounds: tuple[float, float] | None = None
-) -> float:
-    """Share of the image's elements, constant channels left out, whose cross-entropy gradient is 0 or not finite."""
-    with under_attack(predictor, image, label, 1.0, bounds) as victim:
-        _, gradient = victim.value_and_gradient(victim.image, LOSSES["ce"])
-        movable = (victim.budget.radius > 0).expand_as(gradient)
-    zeros = gradient[movable] == 0
-    return float(zeros.double().mean()) if zeros.numel() else 1.0

@@ -54,6 +54,7 @@ class Protocol:
         skips_at_zero: a case that an attack has brought to Dice 0 is not attacked further at that budget.
         checks: attacks that tell whether the others were strong enough.
         checked_cases: the first cases, on which the checks run.
+        draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
     """
 
     attacks: tuple[AttackSetting, ...]
@@ -61,6 +62,12 @@ class Protocol:
     skips_at_zero: bool = False
     checks: tuple[Check, ...] = ()
     checked_cases: int = 0
+    draws: int = 1
+
+    @property
+    def follows_gradients(self) -> bool:
+        """Whether any attack needs the network's gradient."""
+        return any(is_gradient_attack(setting.attack) for setting in self.attacks)
 
     def scaled(self, steps: int | None) -> Protocol:
         """The protocol with ``steps`` in place of its own, each attack's steps and queries in proportion."""
@@ -74,7 +81,7 @@ class Protocol:
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """Every attack's settings, as records hold them."""
-        parts = {
+        parts: dict[str, dict[str, Any]] = {
             setting.attack: {
                 **setting.options,
                 **({"first_cases": setting.cases} if setting.cases is not None else {}),
@@ -82,9 +89,16 @@ class Protocol:
             }
             for setting in self.attacks
         }
-        if self.skips_at_zero:
-            parts["all"] = {"skips_at_zero": True}
-        return parts
+        everywhere = {
+            **({"skips_at_zero": True} if self.skips_at_zero else {}),
+            **({"draws": self.draws} if self.draws > 1 else {}),
+        }
+        return {**parts, "all": everywhere} if everywhere else parts
+
+
+def is_gradient_attack(name: str) -> bool:
+    """Whether the attack of that name follows gradients."""
+    return "pgd" in name or name == "fab"
 
 
 def _scaled(setting: AttackSetting, factor: float) -> AttackSetting:
@@ -140,18 +154,22 @@ PROTOCOLS: dict[str, Protocol] = {
         checks=(Check(MORE_EFFORT, effort=2), Check(LARGE_BUDGET, eps_255=64)),
         checked_cases=3,
     ),
+    # For networks that cannot be differentiated: a search that only asks for predictions.
+    "black-box": Protocol((AttackSetting("random"), AttackSetting("square", {"steps": 1000})), steps=1000),
 }
 
 
-def protocol_of(name: str, steps: int | None = None, classes: int | None = None) -> Protocol:
-    """Protocol ``name`` with its own steps or others, for so many classes.
+def protocol_of(name: str, steps: int | None = None, classes: int | None = None, draws: int = 1) -> Protocol:
+    """Protocol ``name`` with its own steps or others, for so many classes and draws.
 
     Raises:
-        RefusalError: if there is no such protocol, or ``steps`` is not a whole number above 0.
+        RefusalError: if there is no such protocol, or ``steps`` or ``draws`` is not a whole number above 0.
     """
     if name not in PROTOCOLS:
         refuse(f"'{name}' is not an attack protocol. Take --protocol {' or '.join(PROTOCOLS)}.")
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         refuse(f"steps is {steps!r}, but it must be a whole number, 1 or more, or null for the protocol's own")
-    protocol = PROTOCOLS[name].scaled(steps)
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
+        refuse(f"draws is {draws!r}, but it must be a whole number, 1 or more: how often a network is asked each time")
+    protocol = replace(PROTOCOLS[name].scaled(steps), draws=draws)
     return protocol if classes is None else protocol.for_classes(classes)

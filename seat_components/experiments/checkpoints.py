@@ -70,7 +70,7 @@ class Checkpoint:
         return float(np.nansum(self.history["seconds"]))
 
 
-def checkpoints(plan: Plan) -> list[Checkpoint]:
+def read_checkpoints(plan: Plan) -> list[Checkpoint]:
     """Everything that the plan's runs have recorded so far."""
     found = []
     for run in plan.runs:

@@ -1,21 +1,25 @@
-"""The questions that an experiment answers: runs against each other, paired over cases."""
+"""The questions that an experiment answers: runs against each other, paired over cases, and against other settings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
+from typing import Any
+
+from monai.bundle import ConfigParser
 
 from seat_components.experiments.checkpoints import Checkpoint
-from seat_components.experiments.intervals import FEWEST, paired_difference, rank_correlation
-from seat_components.experiments.markdown import markdown_table
+from seat_components.experiments.intervals import FEWEST, markdown_table, paired_difference, rank_correlation
 from seat_components.experiments.plan import Plan
 from seat_components.records.attacked import WORST
 from seat_components.records.theory import Theory
+from seat_components.reporting.tables import NONE
+from seat_components.training import SelfAdaptiveSchedule
 
-PAR = 0.02
+_PAR = 0.02
 """Two methods are on par if their Dice differs by less."""
-PREDICTORS: dict[str, Callable[[Theory], float]] = {
+_PREDICTORS: dict[str, Callable[[Theory], float]] = {
     "gradient norm ‖∇_x ℓ‖₁ (clean input)": lambda theory: theory.gradient_norm_1,
     "log Φ": lambda theory: theory.log_complexity,
     "mean margin": lambda theory: fmean(theory.margins),
@@ -50,7 +54,7 @@ def against(found: Sequence[Checkpoint], yardstick: str, attacks: Sequence[str])
 def difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
     """``one`` − ``other`` over their common cases with its 95 % interval, and what that says about being on par."""
     if not set(one) & set(other):
-        return "–"
+        return NONE
     mean, low, high = paired_difference(one, other)
     if math.isnan(low):
         return f"{mean:+.4f}"
@@ -59,7 +63,7 @@ def difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
 
 def verdict(low: float, high: float) -> str:
     """What an interval of a difference in Dice says."""
-    if low > -PAR and high < PAR:
+    if low > -_PAR and high < _PAR:
         return "on par"
     if low > 0:
         return "higher"
@@ -91,7 +95,7 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
     continued = {name for name, run in plan.runs.items() if run.continues}
     one_each = [one for one in found if one.weights == plan.weights[0] and one.run not in continued]
     rows = []
-    for title, quantity in PREDICTORS.items():
+    for title, quantity in _PREDICTORS.items():
         for name in plan.attacks:
             pairs = [
                 (value, record.mean_dice(WORST, record.compared_eps or 0))
@@ -127,7 +131,68 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
         return []
     note = (
         "Differences are paired over the cases that both have, with their 95 % bootstrap interval. "
-        f"On par: the interval lies within ±{PAR:g}; undecided: it holds 0 and reaches beyond ±{PAR:g}. "
+        f"On par: the interval lies within ±{_PAR:g}; undecided: it holds 0 and reaches beyond ±{_PAR:g}. "
         f"Fewer than {FEWEST} cases have no interval.\n"
     )
     return ["## Questions\n", note, *parts]
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "q = 1": {"update_every": 1},
+    "q = 2": {"update_every": 2},
+    "q = 3": {"update_every": 3},
+    "φ = 1": {"relax": 1.0},
+    "φ = 1.05": {"relax": 1.05},
+    "φ = 1.2": {"relax": 1.2},
+    "g_max = 3": {"g_max": 3},
+    "g_max = 8": {"g_max": 8},
+    "g_min = 3": {"g_min": 3},
+    "threshold renewed only where g changes": {"update_threshold": "on_change"},
+    "threshold renewed only where g changes, φ = 1": {"update_threshold": "on_change", "relax": 1.0},
+}
+
+_ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
+
+
+def schedule_of(plan: Plan, run: str) -> SelfAdaptiveSchedule | None:
+    """The schedule that ``run`` trains with, new; None for a method that does not adapt."""
+    entry = plan.runs[run]
+    config = ConfigParser()
+    config.read_config([str(plan.bundle / "configs" / f"{name}.json") for name in ("train", *entry.overlays)])
+    for name, value in {**plan.common, **plan.train, **entry.train}.items():
+        config[name] = value
+    schedule = config.get_parsed_content("schedule") if "schedule" in config else None
+    return schedule if isinstance(schedule, SelfAdaptiveSchedule) else None
+
+
+def asked(schedule: SelfAdaptiveSchedule, norms: Sequence[float]) -> list[int]:
+    """g of each epoch that a new ``schedule`` asks for, where epoch i + 1 ends with gradient norm ``norms[i]``."""
+    return [schedule.g] + [schedule.update(epoch, norm) for epoch, norm in enumerate(norms[:-1], start=1)]
+
+
+def first_difference(recorded: Sequence[int], other: Sequence[int]) -> str:
+    """Where another setting leaves the recorded run; what it would do after that, the record cannot tell."""
+    for epoch, (before, after) in enumerate(zip(recorded, other, strict=True), start=1):
+        if before != after:
+            return f"epoch {epoch}: {after} for {before}"
+    return "the same training"
+
+
+def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
+    """A table of settings by run; empty without a run of SEAT."""
+    columns: dict[str, list[str]] = {}
+    for one in found:
+        schedule = schedule_of(plan, one.run)
+        if schedule is None:
+            continue
+        norms = one.history["gradient_norm"].tolist()
+        own = {name: getattr(schedule, name) for name in _ARGUMENTS}
+        recorded = one.history["g"].astype(int).tolist()
+        columns[one.records.name] = [
+            "its own"
+            if own == {**own, **changed}
+            else first_difference(recorded, asked(SelfAdaptiveSchedule(**{**own, **changed}), norms))
+            for changed in SETTINGS.values()
+        ]
+    rows = [[title, *cells] for title, *cells in zip(SETTINGS, *columns.values(), strict=True)]
+    return markdown_table(["setting", *columns], rows) if columns else ""

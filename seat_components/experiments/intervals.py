@@ -1,4 +1,4 @@
-"""Uncertainty of means over cases, and association of two quantities over checkpoints."""
+"""Means over cases with their uncertainty, association of two quantities, and the tables that show them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-DRAWS = 10_000
+from seat_components.reporting.tables import NONE, number
+
+_DRAWS = 10_000
 FEWEST = 6
 """Of fewer values even the whole range misses the mean of a symmetric distribution in 2 / 2ⁿ > 5 % of all samples."""
 
@@ -30,7 +32,7 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0) -> tuple[float, float
     result = stats.bootstrap(
         (np.asarray(values),),
         np.mean,
-        n_resamples=DRAWS,
+        n_resamples=_DRAWS,
         confidence_level=1 - 2 * float(tail),
         method="percentile",
         rng=np.random.default_rng(seed),
@@ -64,7 +66,21 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> tuple[float, float
         (one,),
         lambda order: np.corrcoef(order, other)[0, 1],
         permutation_type="pairings",
-        n_resamples=DRAWS,
+        n_resamples=_DRAWS,
         rng=np.random.default_rng(0),
     )
     return float(result.statistic), float(result.pvalue)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def interval(values: Sequence[float]) -> str:
+    """The mean and its 95 % interval over cases, where they are enough for one; a dash without cases."""
+    if not values:
+        return NONE
+    mean, low, high = bootstrap_mean(values)
+    return number(mean) if math.isnan(low) else f"{mean:.4f} ({low:.4f} to {high:.4f})"

@@ -13,9 +13,9 @@ from seat_components.records.history import MOST_EPOCHS
 from seat_components.records.model import ClosedRecord, Rows, validated
 from seat_components.refusals import refuse
 
-WEIGHTS = ("model.pt", "model_final.pt")
-OTHER_STEPS = ("evaluate", "theory")
-MOST_CASES = 10**9
+_WEIGHTS = ("model.pt", "model_final.pt")
+_OTHER_STEPS = ("evaluate", "theory")
+_MOST_CASES = 10**9
 
 Overrides = dict[str, Any]
 
@@ -27,7 +27,7 @@ def _file_name(name: str) -> str:
 
 
 def _attack_name(name: str) -> str:
-    if name in OTHER_STEPS:
+    if name in _OTHER_STEPS:
         raise ValueError(f"is an attack, but none can be named {name!r}, as another step has that folder")
     return _file_name(name)
 
@@ -39,8 +39,8 @@ def _seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _weights(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names or len(set(names)) < len(names) or not set(names) <= set(WEIGHTS):
-        raise ValueError(f"is {list(names)}, but it must list one or both of {', '.join(WEIGHTS)}")
+    if not names or len(set(names)) < len(names) or not set(names) <= set(_WEIGHTS):
+        raise ValueError(f"is {list(names)}, but it must list one or both of {', '.join(_WEIGHTS)}")
     return names
 
 
@@ -113,7 +113,7 @@ class Plan(ClosedRecord):
             raise ValueError('a training\'s seed stands in "seeds", once for all runs')
         attacks = {f"attack {name!r}": overrides for name, overrides in self.attacks.items()}
         for place, overrides in {**trainings, "evaluate": self.evaluate, **attacks}.items():
-            for key, least, most in (("epochs", 1, MOST_EPOCHS), ("max_cases", 1, MOST_CASES)):
+            for key, least, most in (("epochs", 1, MOST_EPOCHS), ("max_cases", 1, _MOST_CASES)):
                 value = overrides.get(key, least)
                 # Only the number of cases may be null, for all of them.
                 without = value is None and key == "max_cases"

@@ -10,20 +10,19 @@ from statistics import fmean
 import numpy as np
 
 from seat_components.evaluation.theory import margin_loss
-from seat_components.experiments.checkpoints import Checkpoint, checkpoints
-from seat_components.experiments.comparisons import sections
-from seat_components.experiments.markdown import interval, markdown_table, number
+from seat_components.experiments.checkpoints import Checkpoint, read_checkpoints
+from seat_components.experiments.comparisons import other_settings, sections
+from seat_components.experiments.intervals import interval, markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.experiments.settings import other_settings
 from seat_components.records.attacked import CLEAN, MAIN_EPS_255, WORST
 from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
-from seat_components.reporting.tables import duration
+from seat_components.reporting.tables import NONE, duration, number
 
-MOST_NAMED = 12
+_MOST_NAMED = 12
 # The rows of the paper's Table 1 that runs of these names repeat.
-PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
+_PUBLISHED_AS = {"seat": "SEAT", "seat-ft": "SEAT-FT", "free-5": "FREE/FREE-FT", "free-ft": "FREE/FREE-FT"}
 
 
 def write_results(plan: Plan, page: Path, command: str) -> Path:
@@ -37,9 +36,10 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
     Raises:
         RefusalError: if no run has finished an epoch.
     """
-    found = checkpoints(plan)
+    found = read_checkpoints(plan)
     if not found:
         refuse(f"{plan.out} has no run with a finished epoch yet: run the experiment first")
+    page.parent.mkdir(parents=True, exist_ok=True)
     best = [checkpoint for checkpoint in found if checkpoint.weights == plan.weights[0]]
     parts = [
         f"# {plan.title}\n",
@@ -58,7 +58,6 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         _theory(found, plan),
         *_figures(best, page),
     ]
-    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     return page
 
@@ -76,15 +75,15 @@ def _costs(found: Sequence[Checkpoint]) -> str:
     rows = []
     for one in found:
         published = paper.backpropagations(one.records.task)
-        of_method = published.get(PUBLISHED_AS.get(one.run, ""))
+        of_method = published.get(_PUBLISHED_AS.get(one.run, ""))
         rows.append(
             [
                 one.records.name,
                 str(one.history.epochs) if one.is_finished else f"{one.history.epochs}, unfinished",
                 f"{one.history.backpropagations:g}",
-                "–" if of_method is None else str(of_method),
+                NONE if of_method is None else str(of_method),
                 duration(one.history["seconds"].tolist()),
-                "–" if math.isnan(one.peak_mib) else f"{one.peak_mib:.0f} MiB",
+                NONE if math.isnan(one.peak_mib) else f"{one.peak_mib:.0f} MiB",
                 interval(list(one.clean.values())),
             ]
         )
@@ -116,10 +115,10 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
         published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
         comparable = done[0].attacks[name].protocol == "paper" and eps == MAIN_EPS_255
         if comparable and not all(map(math.isnan, published)):
-            rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), "–"])
+            rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), NONE])
     cases = sorted(done[0].attacks[name].case_names)
     # Few cases are named, as another copy of the dataset may hold others in their place.
-    named = f" ({', '.join(cases)})" if len(cases) <= MOST_NAMED else ""
+    named = f" ({', '.join(cases)})" if len(cases) <= _MOST_NAMED else ""
     columns = [_column(done[0].attacks[name], attack) for attack in attacks]
     text = (
         f"Mean foreground Dice at ε = {eps:g}/255 on {len(cases)} validation cases{named}; "
@@ -167,7 +166,7 @@ def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
             f"{one.records.name}, {one.weights}" if several else one.records.name,
             f"{fmean(theory.margins):.4g}",
             *(f"{margin_loss(theory.margins, gamma):.2f}" for gamma in gammas),
-            "–" if math.isnan(theory.log_complexity) else f"{theory.log_complexity:.4g}",
+            NONE if math.isnan(theory.log_complexity) else f"{theory.log_complexity:.4g}",
             *(f"{norm:.4g}" for norm in (theory.gradient_norm_1, theory.gradient_norm_2)),
         ]
         for one, theory in done
@@ -199,7 +198,6 @@ def _figures(found: Sequence[Checkpoint], page: Path) -> list[str]:
     if attacked:
         figures["dice_by_budget"] = ("Dice against ε per method (the paper's Figure 2)", dice_by_budget(attacked))
     lines = ["## Figures\n"]
-    page.parent.mkdir(parents=True, exist_ok=True)
     for name, (caption, figure) in figures.items():
         file = page.with_name(f"{page.stem}_{name}.png")
         file.write_bytes(png(figure))

@@ -19,7 +19,7 @@ from seat_components.refusals import refuse
 from seat_components.running.command_line import bundle_command
 
 
-class Done(Record):
+class _Done(Record):
     """A done-mark: how a step was done, and in how many seconds.
 
     Attributes:
@@ -83,7 +83,7 @@ class Step:
         """
         if not is_there(self.mark):
             return None
-        done = read_record(Done, self.mark, "Remove it to do the step again.")
+        done = read_record(_Done, self.mark, "Remove it to do the step again.")
         source, bundle = self._source_hash(), done.bundle or self.bundle
         changes = {
             "by another command than the plan's now": done.fingerprint != self.fingerprint,
@@ -117,9 +117,9 @@ class Step:
         Raises:
             RefusalError: if a training ended before its last epoch.
         """
-        if self.epochs is not None and trained_epochs(self.folder) < self.epochs:
-            refuse(f"{self.name} ended after epoch {trained_epochs(self.folder)} of {self.epochs}")
-        done = Done(
+        if self.epochs is not None and _trained_epochs(self.folder) < self.epochs:
+            refuse(f"{self.name} ended after epoch {_trained_epochs(self.folder)} of {self.epochs}")
+        done = _Done(
             fingerprint=self.fingerprint,
             seconds=round(seconds, 1),
             command=self.words[1:],
@@ -138,7 +138,7 @@ def mark_of(folder: Path, name: str | None = None) -> Path:
     return folder / f"{name or folder.name}.done.json"
 
 
-def trained_epochs(folder: Path) -> int:
+def _trained_epochs(folder: Path) -> int:
     """The last epoch in the folder's training history; 0 without one."""
     file = folder / FILE
     history = read_history(file) if is_there(file) else None

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from seat_components.networks.parallel import unwrap
 from seat_components.networks.rog import LATTICE, ROG
 from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
@@ -42,6 +41,12 @@ _CELL_PARTS = {
 }
 # Their norms and depthwise convolutions sit one name deeper, or bear another name.
 _LEAVES = {"norm.weight": "weight", "norm.bias": "bias", "conv.weight": "depthwise.weight"}
+
+
+def unwrap(network: nn.Module) -> nn.Module:
+    """The network inside ``DistributedDataParallel``, or the network itself."""
+    inner = getattr(network, "module", network)
+    return inner if isinstance(inner, nn.Module) else network
 
 
 def load_pretrained(network: _Network, file: str | Path, unchecked: bool = False) -> _Network:

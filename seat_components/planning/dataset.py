@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seat_components.data import read_dataset
-from seat_components.data.index import Case
+from seat_components.data.index import CaseFiles
 from seat_components.files import is_file, read_json_object
 from seat_components.refusals import refuse
 from seat_components.tasks.table import all_ct
@@ -37,7 +37,7 @@ class DatasetDescription:
     labels: tuple[str, ...]
     licence: str
     reference: str
-    cases: dict[str, Case]
+    cases: dict[str, CaseFiles]
 
     @property
     def is_ct(self) -> bool:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from seat_components.data import open_scan
 from seat_components.data.geometry import edge_lengths
-from seat_components.data.index import Case
+from seat_components.data.index import CaseFiles
 from seat_components.data.slabs import Volume
 from seat_components.planning.intensities import CT_RANGE, UNIT_RANGE, Intensities
 
@@ -81,7 +81,7 @@ class CaseMeasure:
     intensities: list[Intensities]
 
 
-def measure_case(case: Case, channels: int, classes: int, is_ct: bool) -> CaseMeasure:
+def measure_case(case: CaseFiles, channels: int, classes: int, is_ct: bool) -> CaseMeasure:
     """Measure a case that ``check_cases`` has found to be in order.
 
     The image is read slab by slab and never held as a whole; the label is, with one byte per voxel.

@@ -7,13 +7,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seat_components.files import GIB
 from seat_components.networks import ROG
 from seat_components.planning.dataset import DatasetDescription
 from seat_components.planning.fingerprint import Fingerprint
 from seat_components.planning.intensities import CT_RANGE
 from seat_components.planning.patches import Patches, plan_patches
 from seat_components.refusals import refuse
-from seat_components.training.memory import GIB, step_bytes
+from seat_components.training.memory import step_bytes
 
 _BATCH_BYTES = 22 * GIB  # of a 24 GB GPU, for a float32 step; mixed precision leaves room
 _LARGEST_BATCH = 22  # the largest published

@@ -11,8 +11,8 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer, model_vali
 from seat_components.records.model import KeptRecord, Name, Record, Rows
 from seat_components.records.numbers import Budget, Dice, Measured, Number, mean_of
 
-CLEAN, RANDOM, WORST = "clean", "random", "worst"
-NOT_ATTACKS = (CLEAN, RANDOM, WORST)
+CLEAN, _RANDOM, WORST = "clean", "random", "worst"
+NOT_ATTACKS = (CLEAN, _RANDOM, WORST)
 MAIN_EPS_255 = 8.0
 """The paper's budget: of one-budget attacks, of checks and of tables."""
 
@@ -82,6 +82,7 @@ class AttackedCase(KeptRecord):
         linf_over_budget: max |adv − x| / ε_b, NaN where not written.
         skipped: the attack did not run, as another had brought the case to Dice 0 already.
         of: the attack whose result this is, where it is not its own.
+        of_eps_255: the smaller budget that a ``worst`` row was found at; None where it is its own.
     """
 
     case: Name
@@ -91,6 +92,7 @@ class AttackedCase(KeptRecord):
     linf_over_budget: Number = math.nan
     skipped: bool = False
     of: Name | None = None
+    of_eps_255: Budget | None = None
 
     _clean = model_validator(mode="after")(_clean_has_no_budget)
 
@@ -104,15 +106,8 @@ class AttackedCase(KeptRecord):
     @staticmethod
     def columns(labels: Sequence[str]) -> list[str]:
         """The columns of robustness.csv."""
-        return [
-            "case",
-            "attack",
-            "eps_255",
-            "mean_dice",
-            *(f"dice_{label}" for label in labels),
-            "linf_over_budget",
-            "of",
-        ]
+        by_label = [f"dice_{label}" for label in labels]
+        return ["case", "attack", "eps_255", "mean_dice", *by_label, "linf_over_budget", "of", "of_eps_255"]
 
     def cells(self) -> dict[str, Any]:
         """The row of robustness.csv, by column."""
@@ -169,9 +164,10 @@ def main_budget(eps_255: Collection[float]) -> float:
 
 
 def worst_rows(rows: Sequence[AttackedCase]) -> list[AttackedCase]:
-    """Per case and ε, the row of lowest mean Dice of all that ran, the clean image included; as attack ``worst``.
+    """Per case and ε, the row of lowest mean Dice of all that ran within ε, the clean image included; as ``worst``.
 
-    The row's ``of`` names the attack that it is.
+    What a smaller budget found lies within a larger one: its row is carried over where it is lower, and marked with the
+    budget that it was found at, ``of_eps_255``. The row's ``of`` names the attack that it is.
     """
     clean = {row.case: row for row in rows if row.eps_255 == 0}
     worst: dict[tuple[str, float], AttackedCase] = {}
@@ -181,12 +177,20 @@ def worst_rows(rows: Sequence[AttackedCase]) -> list[AttackedCase]:
         key = (row.case, row.eps_255)
         rivals = [rival for rival in (worst.get(key), clean.get(row.case), row) if rival is not None]
         worst[key] = min(rivals, key=mean_dice)
-    return [
-        AttackedCase(
-            case=case, attack=WORST, eps_255=eps, dice=row.dice, linf_over_budget=row.linf_over_budget, of=row.ran
-        )
-        for (case, eps), row in worst.items()
-    ]
+    for case, eps in sorted(worst):
+        # In ascending order, so that the next smaller budget has all that the smaller ones found.
+        smaller = max((less for other, less in worst if other == case and less < eps), default=None)
+        if smaller is not None and worst[case, smaller].mean_dice < worst[case, eps].mean_dice:
+            worst[case, eps] = worst[case, smaller]
+    return [_as_worst(row, eps) for (_, eps), row in worst.items()]
+
+
+def _as_worst(row: AttackedCase, eps_255: float) -> AttackedCase:
+    carried: dict[str, Any] = {"of_eps_255": row.eps_255} if 0 < row.eps_255 < eps_255 else {}
+    over = row.linf_over_budget * (row.eps_255 / eps_255 if carried else 1)
+    return AttackedCase(
+        case=row.case, attack=WORST, eps_255=eps_255, dice=row.dice, linf_over_budget=over, of=row.ran, **carried
+    )
 
 
 def mean_dice(row: AttackedCase) -> float:

@@ -100,7 +100,7 @@ class History:
     @property
     def backpropagations(self) -> float:
         """Backpropagations per batch, summed over all epochs; NaN where never counted."""
-        return last_measured(self["backpropagations"])
+        return _last_measured(self["backpropagations"])
 
     @property
     def best(self) -> tuple[float, int] | None:
@@ -125,7 +125,7 @@ class History:
         return windows
 
 
-def last_measured(values: Values) -> float:
+def _last_measured(values: Values) -> float:
     """The last value that is not NaN; NaN if there is none."""
     measured = values[~np.isnan(values)]
     return float(measured[-1]) if measured.size else math.nan

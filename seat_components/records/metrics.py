@@ -15,9 +15,9 @@ from seat_components.records.model import KeptRecord, Name, Record, Rows, read_r
 from seat_components.records.numbers import Dice, Number, mean_of
 
 FILE = "metrics.json"
-DISTANCES = ("hausdorff95_mm", "surface_distance_mm")
-MEASURES = ("dice", *DISTANCES)
-SAME = 1e-6
+_DISTANCES = ("hausdorff95_mm", "surface_distance_mm")
+MEASURES = ("dice", *_DISTANCES)
+_SAME = 1e-6
 """How far a mean may be from the mean of its parts."""
 
 
@@ -85,7 +85,7 @@ class Metrics(Evaluated):
         """The means by label, in the file's order."""
         means = self.summary
         return {
-            label: LabelMetrics(dice, *(getattr(means, name).get(label, math.nan) for name in DISTANCES))
+            label: LabelMetrics(dice, *(getattr(means, name).get(label, math.nan) for name in _DISTANCES))
             for label, dice in means.dice.items()
         }
 
@@ -103,9 +103,9 @@ class Metrics(Evaluated):
         for number, row in enumerate(self.cases):
             place = f"cases[{number}]"
             check_dice(place, row.dice, labels)
-            if not abs(row.mean_dice - mean_of(row.dice.values())) <= SAME:
+            if not abs(row.mean_dice - mean_of(row.dice.values())) <= _SAME:
                 raise ValueError(f"{place}: 'mean_dice' is not the mean of its 'dice'")
-            for name in DISTANCES:
+            for name in _DISTANCES:
                 values = getattr(row, name)
                 check_labels(f"{place}: {name!r}", values, labels)
                 if any(value < 0 or math.isinf(value) for value in values.values()):

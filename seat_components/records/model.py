@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from seat_components.files import read_json_object, write_text_atomically
 from seat_components.refusals import refuse
 
-ADVICE = "Write it again, or move it out of the run's folder."
+_ADVICE = "Write it again, or move it out of the run's folder."
 
 
 class Record(BaseModel):
@@ -61,7 +61,7 @@ class ClosedRecord(Record):
         return values
 
 
-R = TypeVar("R", bound=Record)
+_R = TypeVar("_R", bound=Record)
 T = TypeVar("T")
 
 Rows = Annotated[tuple[T, ...], Strict(False)]
@@ -70,7 +70,7 @@ Name = Annotated[str, Field(min_length=1)]
 """A text that names something, such as a case."""
 
 
-def read_record(model: type[R], path: Path, advice: str = ADVICE) -> R:
+def read_record(model: type[_R], path: Path, advice: str = _ADVICE) -> _R:
     """The record in the JSON file ``path``.
 
     Args:
@@ -84,7 +84,7 @@ def read_record(model: type[R], path: Path, advice: str = ADVICE) -> R:
     return validated(model, read_json_object(path, advice), str(path))
 
 
-def validated(model: type[R], content: Mapping[str, Any], place: str) -> R:
+def validated(model: type[_R], content: Mapping[str, Any], place: str) -> _R:
     """``content`` as a record; ``place`` is where it stands, for the error messages.
 
     Raises:
@@ -114,7 +114,7 @@ def fault(error: ValidationError, place: str) -> str:
     return f"{where}: {name!r} {said}" if name else f"{where} {said}"
 
 
-WORDS = {
+_WORDS = {
     "string_type": "a text",
     "string_too_short": "a text that is not empty",
     "int_type": "a whole number",
@@ -136,8 +136,8 @@ def kind(value: object) -> str:
 
 
 def _said(details: ErrorDetails) -> str:
-    if details["type"] in WORDS:
-        return f"is {kind(details['input'])}, but it must be {WORDS[details['type']]}"
+    if details["type"] in _WORDS:
+        return f"is {kind(details['input'])}, but it must be {_WORDS[details['type']]}"
     return str(details.get("ctx", {}).get("error", details["msg"]))
 
 

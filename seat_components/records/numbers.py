@@ -10,8 +10,8 @@ from pydantic import PlainSerializer, PlainValidator
 
 from seat_components.records.model import kind
 
-DICE_TOLERANCE = 1e-6
-WHOLE_RANGE = 255
+_DICE_TOLERANCE = 1e-6
+_WHOLE_RANGE = 255
 
 
 def _number(value: Any) -> float:
@@ -25,7 +25,7 @@ def _number(value: Any) -> float:
 
 def _dice(value: Any) -> float:
     dice = _number(value)
-    if not (math.isnan(dice) or -DICE_TOLERANCE <= dice <= 1 + DICE_TOLERANCE):
+    if not (math.isnan(dice) or -_DICE_TOLERANCE <= dice <= 1 + _DICE_TOLERANCE):
         raise ValueError(f"is {dice:g}, but a Dice coefficient lies between 0 and 1")
     return dice
 
@@ -39,8 +39,8 @@ def _measured(value: Any) -> float:
 
 def _budget(value: Any) -> float:
     eps = _number(value)
-    if not 0 <= eps <= WHOLE_RANGE:
-        raise ValueError(f"is {_shown(eps)}, but a budget is 0 or a positive number of 255ths, up to {WHOLE_RANGE}")
+    if not 0 <= eps <= _WHOLE_RANGE:
+        raise ValueError(f"is {_shown(eps)}, but a budget is 0 or a positive number of 255ths, up to {_WHOLE_RANGE}")
     return eps
 
 

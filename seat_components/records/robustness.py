@@ -38,6 +38,8 @@ class AttackedEvaluation(Evaluated):
         scope: ``patch`` or ``volume``.
         inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
+        outputs: ``softmax``, or ``sigmoid`` for structures that may overlap.
+        ignore_index: label value of voxels that do not count.
     """
 
     _order = (
@@ -51,6 +53,8 @@ class AttackedEvaluation(Evaluated):
     scope: str = "patch"
     inputs: str = ""
     bounds: Rows[Number] | None = None
+    outputs: str = "softmax"
+    ignore_index: int | None = None
     device: str = ""
 
 

@@ -15,9 +15,9 @@ from seat_components.files import read_text, write_text_atomically
 from seat_components.records.model import Record, fault
 from seat_components.refusals import refuse
 
-LARGEST = 1e15
+_LARGEST = 1e15
 
-R = TypeVar("R", bound=Record)
+_R = TypeVar("_R", bound=Record)
 
 
 def _unbounded(text: Any) -> float:
@@ -30,7 +30,7 @@ def _unbounded(text: Any) -> float:
 
 def _cell(text: Any) -> float:
     value = _unbounded(text)
-    if not (math.isnan(value) or -LARGEST < value < LARGEST):
+    if not (math.isnan(value) or -_LARGEST < value < _LARGEST):
         raise ValueError(f"is {str(text)!r}, but it must be a finite number of a size that occurs")
     return value
 
@@ -41,7 +41,7 @@ UnboundedCell = Annotated[float, PlainValidator(_unbounded)]
 """One that may also be infinite."""
 
 
-def read_table(model: type[R], path: Path) -> list[R]:
+def read_table(model: type[_R], path: Path) -> list[_R]:
     """The lines of the table in ``path``; what other columns than the model's are, the model says.
 
     Raises:
@@ -54,7 +54,7 @@ def read_table(model: type[R], path: Path) -> list[R]:
         refuse(f"{path}{error}")
 
 
-def parse_table(model: type[R], text: str) -> list[R]:
+def parse_table(model: type[_R], text: str) -> list[_R]:
     """The lines of a table.
 
     Raises:
@@ -72,7 +72,7 @@ def parse_table(model: type[R], text: str) -> list[R]:
     return [_row(model, header, cells, line) for line, cells in enumerate(rows, start=2)]
 
 
-def _row(model: type[R], header: Sequence[str], cells: Sequence[str], line: int) -> R:
+def _row(model: type[_R], header: Sequence[str], cells: Sequence[str], line: int) -> _R:
     if len(cells) != len(header):
         raise ValueError(f", line {line}: {len(cells)} cells, but the first line names {len(header)} columns")
     try:

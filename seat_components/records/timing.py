@@ -34,6 +34,3 @@ class Timing(Record):
             **seconds,
             "peak_mib": "" if math.isnan(self.peak_mib) else f"{self.peak_mib:.0f}",
         }
-
-
-COLUMNS = tuple(Timing.model_fields)

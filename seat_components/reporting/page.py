@@ -107,14 +107,14 @@ Block = Text | Notice | Table | Image
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A heading and what stands under it; left out of the page where that is nothing."""
 
     heading: str
     blocks: Sequence[Block]
 
 
-def html_page(title: str, summary: Sequence[str], top: Sequence[Block], sections: Sequence[Section]) -> str:
+def html_page(title: str, summary: Sequence[str], top: Sequence[Block], sections: Sequence[PageSection]) -> str:
     """The whole page as text.
 
     Args:

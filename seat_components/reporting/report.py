@@ -11,7 +11,7 @@ from seat_components.files import resolved
 from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
 from seat_components.reporting import paper, tables
-from seat_components.reporting.page import Block, Image, Notice, Section, Table, Text, html_page
+from seat_components.reporting.page import Block, Image, Notice, PageSection, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
 _PAGE = "report.html"
@@ -43,13 +43,13 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     if folder.exists() and not folder.is_dir():
         refuse(f"{folder} is a file, but the report needs a folder for its page and pictures")
     records = _distinct_names([read_run(Path(run)) for run in runs])
-    sizes = [tables.dice_by_size(run) for run in records]
+    sizes = [tables.size_table(run) for run in records]
     sections = [
-        Section("Training", _each(pictures.training(records), [tables.backpropagations(records)])),
-        Section("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
-        Section("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
-        Section("Cases", _each(pictures.cases(records))),
-        Section("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
+        PageSection("Training", _each(pictures.training(records), [tables.backpropagations_table(records)])),
+        PageSection("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
+        PageSection("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
+        PageSection("Cases", _each(pictures.cases(records))),
+        PageSection("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
     top: list[Block] = [alarms(records), tables.key_numbers(records), *_each([missing(records)])]
     title = "SEAT report: " + ", ".join(dict.fromkeys(run.task or run.name for run in records))
@@ -66,7 +66,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
 
 def _attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
     """Dice by attack of each run, and once what makes the paper's values beside them different."""
-    found = [table for run in runs if (table := tables.dice_by_attack(run))]
+    found = [table for run in runs if (table := tables.attack_table(run))]
     beside = any(run.robustness and tables.is_beside_paper(run, run.robustness) for run in runs)
     return [*found, Text(paper.WHAT_DIFFERS)] if beside else list(found)
 

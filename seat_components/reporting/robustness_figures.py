@@ -12,7 +12,7 @@ from seat_components.records.robustness import Robustness
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import BLACK, GREY, attack_style, in_picture, legend_beside, run_styles, tidy
 
-EPS = "ε · 255"
+_EPS = "ε · 255"
 
 
 def dice_by_budget(runs: Sequence[RunRecords]) -> Figure:
@@ -82,4 +82,4 @@ def clean_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
 def _against_budget(axes: Axes, budgets: set[float], title: str = "") -> None:
     axes.set_xticks(sorted(budgets), [f"{eps:g}" for eps in sorted(budgets)])
     axes.set_ylim(-0.02, 1.02)
-    tidy(axes, title=title, x=EPS)
+    tidy(axes, title=title, x=_EPS)

@@ -33,6 +33,7 @@ _ATTACKS = {
     "random": (GREY, ":", "x"),
     "pgd-ce": (_PURPLE, "-", "s"),
     "apgd-ce": (_BLUE, "-", "o"),
+    "apgd-dice": (_GREEN, ":", "s"),
     "apgd-dlr": (_SKY, "--", "D"),
     "apgd-margin": (_SKY, "-", "^"),
     "apgd-mask-ce": (_GREEN, "-", "v"),

@@ -12,7 +12,7 @@ from seat_components.reporting.page import Table
 from seat_components.reporting.records import RunRecords
 
 NONE = "—"
-NOT_SAID = "not written"
+_NOT_SAID = "not written"
 
 
 def number(value: float, form: str = ".4f") -> str:
@@ -38,7 +38,10 @@ def key_numbers(runs: Sequence[RunRecords]) -> Table:
         ("Attack budget ε", lambda run: _at_compared(run.robustness, lambda _, eps: eps, "g", "/255")),
         ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
         ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
-        ("Largest |adv − x| / ε_b", lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else NONE),
+        (
+            "Largest |adv − x| / ε_b",
+            lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else NONE,
+        ),
         ("Weights (SHA-256)", lambda run: " ".join(sha[:12] for sha in run.weights) or NONE),
     ]
     rows = [[name, *(cell(run) for run in runs)] for name, cell in lines]
@@ -78,11 +81,11 @@ def clean_metrics(run: RunRecords) -> Table | None:
         f"{run.name}: clean, on whole volumes",
         ["Label", "Dice", "Hausdorff 95 % [mm]", "Mean surface distance [mm]"],
         rows,
-        f"{len(run.metrics.cases)} cases. Absent classes: {run.metrics.rule.rstrip('.') or NOT_SAID}.",
+        f"{len(run.metrics.cases)} cases. Absent classes: {run.metrics.rule.rstrip('.') or _NOT_SAID}.",
     )
 
 
-def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
+def backpropagations_table(runs: Sequence[RunRecords]) -> Table | None:
     """Backpropagations per batch beside the paper's Table 1."""
     rows = []
     for run in runs:
@@ -109,7 +112,7 @@ def backpropagations(runs: Sequence[RunRecords]) -> Table | None:
     )
 
 
-def dice_by_attack(run: RunRecords) -> Table | None:
+def attack_table(run: RunRecords) -> Table | None:
     """Dice by attack at ε = 8/255 beside the paper's Table 2, where the paper has this task and attack."""
     record = run.robustness
     if record is None or record.compared_eps is None:
@@ -149,7 +152,7 @@ def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
     return record.compared_eps == MAIN_EPS_255 and paper.task_index(run.task) is not None and not run.is_phantom
 
 
-def dice_by_size(run: RunRecords) -> Table | None:
+def size_table(run: RunRecords) -> Table | None:
     """Dice of small, middle and large structures, clean and in the worst case."""
     record = run.robustness
     if record is None or record.compared_eps is None or not record.by_size:
@@ -182,7 +185,7 @@ def costs(run: RunRecords) -> Table | None:
             [attack, count(cost.forwards), count(cost.backwards), number(cost.seconds, ",.1f")]
             for attack, cost in record.cost.items()
         ],
-        f"Passes count samples; all cases and budgets together, on {record.device or NOT_SAID}.",
+        f"Passes count samples; all cases and budgets together, on {record.device or _NOT_SAID}.",
     )
 
 
@@ -195,12 +198,12 @@ def protocol(run: RunRecords) -> Table | None:
         ["bundle", record.bundle or "unnamed"],
         ["weights, SHA-256", record.weights_sha256 or NONE],
         ["protocol", record.protocol],
-        ["seed", NOT_SAID if record.seed is None else str(record.seed)],
+        ["seed", _NOT_SAID if record.seed is None else str(record.seed)],
         ["inputs", record.inputs or NONE],
         ["data", record.data or NONE],
         ["cases", str(len(record.case_names))],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
-        ["device", record.device or NOT_SAID],
+        ["device", record.device or _NOT_SAID],
         *([name, options] for name, options in record.options.items() if options),
         *([name, version] for name, version in record.versions.items()),
     ]

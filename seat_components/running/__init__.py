@@ -5,11 +5,12 @@ from seat_components.running.ending import end_training
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes, leave_processes
 from seat_components.running.run_record import write_run_record
-from seat_components.running.starting import check_command_line, start
+from seat_components.running.starting import begin_training, check_command_line, start
 from seat_components.running.tracking import end_tracking
 
 __all__ = [
     "FolderLock",
+    "begin_training",
     "check_command_line",
     "check_network",
     "end_tracking",

@@ -16,7 +16,7 @@ from seat_components.running.command_line import Given
 from seat_components.running.kinds import COMPONENT, LIST, Rule, is_expression
 from seat_components.running.values import PARTS, VALUES, shown, value_faults
 
-BASE = ("train", "inference")
+_BASE = ("train", "inference")
 """Configs that stand alone."""
 
 
@@ -26,19 +26,19 @@ def given_faults(given: Given) -> list[str]:
     What is wrong there would end in MONAI's errors about config expressions, before any component could say a word.
     """
     config = config_of(given.files, given.values)
-    faults = order_faults(given.files)
+    faults = _order_faults(given.files)
     faults += [
         f"{given.options[option]!r} is no id of these configs: values are given as --id value"
         for option in ("run_id", "init_id", "final_id")
         if option in given.options and str(given.options[option]) not in config
     ]
-    return faults or config_faults(config) or part_faults(given.files, given.values) or network_faults(config)
+    return faults or config_faults(config) or _part_faults(given.files, given.values) or network_faults(config)
 
 
-def order_faults(files: Sequence[str]) -> list[str]:
+def _order_faults(files: Sequence[str]) -> list[str]:
     """One line per config that stands before the one that replaces all it says."""
     names = [Path(file).stem for file in files]
-    bases = [place for place, name in enumerate(names) if name in BASE]
+    bases = [place for place, name in enumerate(names) if name in _BASE]
     last = bases[-1] if bases else 0
     return [f"{name}.json stands before {names[last]}.json, which replaces what it says" for name in names[:last]]
 
@@ -57,7 +57,7 @@ def config_faults(parser: ConfigParser) -> list[str]:
 
     Values come first: what is computed from wrong ones says nothing of its own.
     """
-    config: Mapping[str, Any] = parser.get()
+    config = {name: parser[name] for name in (*VALUES, *PARTS) if name in parser}
     written = {name: config[name] for name in VALUES if name in config and not is_expression(config[name])}
     if faults := value_faults(written):
         return faults
@@ -71,7 +71,7 @@ def config_faults(parser: ConfigParser) -> list[str]:
                 faults.append(f"{name} is {shown(config[name])}, which cannot be computed: {reason(error)}")
             else:
                 faults += value_faults({name: value})
-    return faults or [fault for name in PARTS if name in config for fault in component_faults(name, config[name])]
+    return faults or [fault for name in PARTS if name in config for fault in _component_faults(name, config[name])]
 
 
 def computed(parser: ConfigParser, name: str) -> Any:
@@ -84,7 +84,7 @@ def computed(parser: ConfigParser, name: str) -> Any:
         raise RuntimeError(f"it ends the program ({end.code})") from None
 
 
-def part_faults(files: Sequence[str], overrides: Mapping[str, Any]) -> list[str]:
+def _part_faults(files: Sequence[str], overrides: Mapping[str, Any]) -> list[str]:
     """One line for each override that puts something else where the configs have a component or a list."""
     configs = [config_of(files[:1], {}), config_of(files, {})]
     faults = []
@@ -110,17 +110,17 @@ def _is_part(value: Any) -> bool:
     return isinstance(value, Mapping) and "_target_" in value
 
 
-def component_faults(name: str, config: Any) -> Iterator[str]:
+def _component_faults(name: str, config: Any) -> Iterator[str]:
     """One line for each component in ``config`` that there is not, or whose arguments do not fit it."""
     if isinstance(config, list):
         for place, part in enumerate(config):
-            yield from component_faults(f"{name}#{place}", part)
+            yield from _component_faults(f"{name}#{place}", part)
     if not isinstance(config, Mapping):
         return
     target = config.get("_target_")
     if isinstance(target, str) and not is_expression(target):
         try:
-            found = locate(ConfigComponent(dict(config), locator=LOCATOR).resolve_module_name())
+            found = locate(ConfigComponent(dict(config), locator=_LOCATOR).resolve_module_name())
         except Exception as error:  # importing a module of one's own may raise anything
             yield f"{name}: {target!r} cannot be imported: {reason(error)}"
             return
@@ -130,10 +130,10 @@ def component_faults(name: str, config: Any) -> Iterator[str]:
         if fault := _argument_fault(found, [key for key in config if not str(key).startswith("_")], config):
             yield f"{name}: {target}: {fault}"
     for key, part in config.items():
-        yield from component_faults(f"{name}#{key}", part)
+        yield from _component_faults(f"{name}#{key}", part)
 
 
-LOCATOR = ComponentLocator()
+_LOCATOR = ComponentLocator()
 
 
 def _argument_fault(target: Any, names: Sequence[str], config: Mapping[str, Any]) -> str:

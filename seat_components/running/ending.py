@@ -15,7 +15,7 @@ from ignite.engine import Engine
 from seat_components.refusals import SignalExit, is_bundle_run
 from seat_components.running.processes import leave_processes
 
-NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 
 
 def end_on_signals() -> None:
@@ -24,30 +24,30 @@ def end_on_signals() -> None:
     While a training runs, its checkpoint listens in their place (see ``StopRequest``).
     """
     if threading.current_thread() is threading.main_thread():
-        for number in NAMES:
+        for number in _NAMES:
             signal.signal(number, _end)
 
 
 def end_training(trainer: Engine) -> None:
-    """After the trainer's run: end this process with the signal's status, if one has stopped the training.
+    """After the trainer's run: leave the other processes; end this one with a signal's status, if one has stopped it.
 
     Raises:
         SystemExit: if so, under ``python -m monai.bundle run``.
     """
+    leave_processes()
     # MONAI's own trainer does not listen to signals.
     number: signal.Signals | None = getattr(trainer, "stopped_by", None)
     if number is not None and is_bundle_run():
-        leave_processes()
-        raise SystemExit(status_of(number))
+        raise SystemExit(_status_of(number))
 
 
-def status_of(number: signal.Signals) -> int:
+def _status_of(number: signal.Signals) -> int:
     """The status of a process that a signal has ended, as shells give it."""
     return 128 + number
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     del frame
-    name = NAMES[signal.Signals(number)]
+    name = _NAMES[signal.Signals(number)]
     print(f"\nEnded by {name}. Cases that are on record already will not be done again.", file=sys.stderr)
-    raise SignalExit(status_of(signal.Signals(number)))
+    raise SignalExit(_status_of(signal.Signals(number)))

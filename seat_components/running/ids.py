@@ -19,12 +19,23 @@ RENAMED = {"eps_255": "attack_eps_255"}
 MOVED = {
     "cases#training": "cases",
     "cases#validation": "cases",
+    "core_network": "network",
+    "finalize": "run",
+    "lock": "run",
+    "plan": "train#plan",
     "prepare": "run",
+    "sampling_margin": "train#sampling_margin",
+    "sampling_patch_size": "train#random_transforms#0#spatial_size",
+    "task": "cases#task",
+    "train#trainer#labels": "train#trainer#label_names",
+    "val_images": "validate#images",
 }
 """Ids that configs had once, and those that took their place."""
 BUILT = {"checkpoint", "history", "weight_saver"}
 """Components that configs had once, which ``RobustTrainer`` builds now."""
-TRAINERS_OWN = "Learning rate, validation, data order, progress and timing are train#trainer's own; see --val_interval."
+_TRAINERS_OWN = (
+    "Learning rate, validation, data order, progress and timing are train#trainer's own; see --val_interval."
+)
 
 
 def id_faults(given: Given) -> list[str]:
@@ -103,13 +114,13 @@ def _argument_faults(names: Collection[str], config: Mapping[str, Any]) -> list[
         path = _path(name)
         # The id may lie in what another override puts there.
         inherited = not any(tuple(path[:depth]) in replaced for depth in range(1, len(path)))
-        if inherited and path[0] in config and (fault := unknown_argument(config, path)):
-            own = f" {TRAINERS_OWN}" if path[:2] == ["train", "handlers"] else ""
+        if inherited and path[0] in config and (fault := _unknown_argument(config, path)):
+            own = f" {_TRAINERS_OWN}" if path[:2] == ["train", "handlers"] else ""
             faults.append(_moved(name) or f"--{name}: {fault}{own}")
     return faults
 
 
-def unknown_argument(config: Mapping[str, Any], path: Sequence[str]) -> str | None:
+def _unknown_argument(config: Mapping[str, Any], path: Sequence[str]) -> str | None:
     """Why the override of ``path``, such as (train, trainer, max_epoch), would fail; None where it may work.
 
     MONAI itself ends a run that overrides something inside of what is not there.

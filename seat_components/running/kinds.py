@@ -14,18 +14,18 @@ from seat_components.files import is_there
 # Whether a value will do, and the words for what will.
 Rule: TypeAlias = tuple[Callable[[Any], bool], str]
 
-HUGE = 10**9
-LARGEST_SIZE = 10_000
-LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, of Linux
+_HUGE = 10**9
+_LARGEST_SIZE = 10_000
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, of Linux
 
 
-def whole(least: int, most: int = HUGE) -> Rule:
+def whole(least: int, most: int = _HUGE) -> Rule:
     """A whole number from ``least`` to ``most``."""
-    words = f"a whole number, {least} to {most}" if most != HUGE else f"a whole number, {least} or more"
-    return lambda value: is_whole(value, least, most), "a whole number" if least == -HUGE else words
+    words = f"a whole number, {least} to {most}" if most != _HUGE else f"a whole number, {least} or more"
+    return lambda value: _is_whole(value, least, most), "a whole number" if least == -_HUGE else words
 
 
-def is_whole(value: Any, least: int, most: int = HUGE) -> bool:
+def _is_whole(value: Any, least: int, most: int = _HUGE) -> bool:
     """Whether ``value`` is an int, and no bool, in the range."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
@@ -35,26 +35,26 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and -1e15 < value < 1e15
 
 
-def is_text(value: Any) -> bool:
+def _is_text(value: Any) -> bool:
     """Whether ``value`` is a text of one line."""
-    return isinstance(value, str) and len(value.strip()) > 0 and len(value) <= LONGEST_PATH and value.isprintable()
+    return isinstance(value, str) and len(value.strip()) > 0 and len(value) <= _LONGEST_PATH and value.isprintable()
 
 
-def is_path(value: Any) -> bool:
+def _is_path(value: Any) -> bool:
     """Whether a file or folder may have this name; ``~`` is the shell's, to which nobody here gives a meaning."""
     if not isinstance(value, str | Path) or not str(value).strip() or str(value).startswith("~"):
         return False
     name = str(value).encode("utf-8", "replace")
     return (
         b"\0" not in name
-        and len(name) <= LONGEST_PATH
-        and all(len(part) <= LONGEST_NAME for part in name.split(os.sep.encode()))
+        and len(name) <= _LONGEST_PATH
+        and all(len(part) <= _LONGEST_NAME for part in name.split(os.sep.encode()))
     )
 
 
-def is_writable(value: Any) -> bool:
+def _is_writable(value: Any) -> bool:
     """Whether ``value`` is a folder to write in, or one that can be made; nothing is made here."""
-    if not is_path(value):
+    if not _is_path(value):
         return False
     path = Path(value).absolute()
     there = next(place for place in (path, *path.parents) if is_there(place))
@@ -66,7 +66,9 @@ def is_writable(value: Any) -> bool:
 
 def is_size(value: Any, least: int = 1) -> bool:
     """Whether ``value`` lists three numbers of voxels."""
-    return isinstance(value, list | tuple) and len(value) == 3 and all(is_whole(n, least, LARGEST_SIZE) for n in value)
+    return (
+        isinstance(value, list | tuple) and len(value) == 3 and all(_is_whole(n, least, _LARGEST_SIZE) for n in value)
+    )
 
 
 def is_device(value: Any) -> bool:
@@ -81,11 +83,11 @@ def is_device(value: Any) -> bool:
     return device.type != "meta"
 
 
-def are_names(value: Any) -> bool:
+def _are_names(value: Any) -> bool:
     """Whether ``value`` is an object {"0": first, "1": second, …} of distinct names."""
     if not isinstance(value, dict) or list(value) != [str(number) for number in range(len(value))]:
         return False
-    return all(map(is_text, value.values())) and len(set(value.values())) == len(value) > 0
+    return all(map(_is_text, value.values())) and len(set(value.values())) == len(value) > 0
 
 
 def are_budgets(value: Any) -> bool:
@@ -96,8 +98,8 @@ def are_budgets(value: Any) -> bool:
 def names_series(value: Any) -> bool:
     """Whether ``value`` names DICOM series; a command line reads some descriptions as numbers."""
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(map(is_text, value))
-    return value is None or is_number(value) or is_text(value)
+        return len(value) > 0 and all(map(_is_text, value))
+    return value is None or is_number(value) or _is_text(value)
 
 
 def is_expression(value: Any) -> bool:
@@ -105,7 +107,7 @@ def is_expression(value: Any) -> bool:
     return isinstance(value, str) and value[:1] in ("$", "@", "%")
 
 
-def is_component(value: Any) -> bool:
+def _is_component(value: Any) -> bool:
     """Whether ``value`` describes a component, or where it comes from."""
     return is_expression(value) or (isinstance(value, dict) and isinstance(value.get("_target_"), str))
 
@@ -116,17 +118,17 @@ def or_none(rule: Rule, without: str) -> Rule:
     return lambda value: value is None or check(value), f"{words}, or null {without}"
 
 
-INTEGER = whole(-HUGE)
+INTEGER = whole(-_HUGE)
 POSITIVE = whole(1)
 COUNT = whole(0)
 NUMBER: Rule = (is_number, "a number")
-TEXT: Rule = (is_text, "a text of one line")
+TEXT: Rule = (_is_text, "a text of one line")
 FLAG: Rule = (lambda value: isinstance(value, bool), "True or False")
-PATH: Rule = (is_path, "a path (with the home folder written out, not as ~)")
-FOLDER: Rule = (is_writable, "a folder that can be made and written in")
+PATH: Rule = (_is_path, "a path (with the home folder written out, not as ~)")
+FOLDER: Rule = (_is_writable, "a folder that can be made and written in")
 SIZE: Rule = (is_size, "three whole numbers of voxels, each 1 or more, such as [32,48,32]")
-NAMES: Rule = (are_names, 'an object of distinct names by number, {"0": first, "1": second, …}')
-COMPONENT: Rule = (is_component, 'a component, {"_target_": its class or function, …its arguments}, or an expression')
+NAMES: Rule = (_are_names, 'an object of distinct names by number, {"0": first, "1": second, …}')
+COMPONENT: Rule = (_is_component, 'a component, {"_target_": its class or function, …its arguments}, or an expression')
 LIST: Rule = (lambda value: is_expression(value) or isinstance(value, list), "a list, or an expression")
 GROUP: Rule = (lambda value: isinstance(value, dict), "an object: a part of it is changed by --id#part")
 STEPS: Rule = (

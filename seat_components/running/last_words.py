@@ -15,9 +15,9 @@ from types import TracebackType
 
 from seat_components.refusals import RefusalError, causes, reason, spoken_in
 
-VARIABLE = "SEAT_TRACEBACK"
+_VARIABLE = "SEAT_TRACEBACK"
 """Set in the environment, it keeps Python's own words."""
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """A full disk or quota, a limit of a file's size, and a file system that became read-only."""
 
 
@@ -32,7 +32,7 @@ def shorten_config_errors() -> None:
 
 def _silence_full_disk(arguments: threading.ExceptHookArgs) -> None:
     """A thread that writes for another hands its error on to it; any other error of a thread is printed as ever."""
-    if arguments.exc_value is None or full_or_closed(causes(arguments.exc_value)) is None:
+    if arguments.exc_value is None or _full_or_closed(causes(arguments.exc_value)) is None:
         threading.__excepthook__(arguments)
 
 
@@ -40,11 +40,11 @@ def _last_words(kind: type[BaseException], error: BaseException, trace: Tracebac
     if isinstance(error, KeyboardInterrupt):
         print("\nEnded by Ctrl-C.", file=sys.stderr)
         return
-    what = None if os.environ.get(VARIABLE) else _what_happened(error)
+    what = None if os.environ.get(_VARIABLE) else _what_happened(error)
     if what is None:
         sys.__excepthook__(kind, error, trace)
         return
-    advice = f"({VARIABLE}=1 in the environment shows where.)"
+    advice = f"({_VARIABLE}=1 in the environment shows where.)"
     print(f"\nERROR: {what}\n       {advice}", file=sys.stderr)
 
 
@@ -55,15 +55,15 @@ def _what_happened(error: BaseException) -> str | None:
             return str(cause)
         if told := spoken_in(str(cause)):  # by a transform in a loader's worker
             return told
-    if (fault := full_or_closed(chain)) is not None:
+    if (fault := _full_or_closed(chain)) is not None:
         return fault
     what = what_failed(error)
     return None if what is None else f"{what} cannot be built: {reason(error)}"
 
 
-def full_or_closed(chain: Iterable[BaseException]) -> str | None:
+def _full_or_closed(chain: Iterable[BaseException]) -> str | None:
     """Which file cannot be written, and why, if that is among an error's causes; None if it is not."""
-    seen = next((cause for cause in chain if isinstance(cause, OSError) and cause.errno in UNWRITABLE), None)
+    seen = next((cause for cause in chain if isinstance(cause, OSError) and cause.errno in _UNWRITABLE), None)
     if seen is None:
         return None
     frames = traceback.extract_tb(seen.__traceback__)

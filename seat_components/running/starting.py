@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from pathlib import Path
 
 import torch
 from monai.utils import set_determinism
@@ -14,9 +15,11 @@ from seat_components.running.config_check import given_faults
 from seat_components.running.ending import end_on_signals
 from seat_components.running.ids import id_faults
 from seat_components.running.last_words import shorten_config_errors
+from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes
 from seat_components.running.tracking import tracking_faults
 from seat_components.running.values import check_values
+from seat_components.weights import keep_shipped
 
 
 def check_command_line() -> None:
@@ -55,3 +58,17 @@ def start(seed: int, device: str | torch.device, distributed: bool = False) -> N
     check_values(seed=seed, device=device, distributed=distributed)
     join_processes(distributed, device)
     set_determinism(seed=seed)
+
+
+def begin_training(ckpt_dir: str | Path, output_dir: str | Path) -> FolderLock:
+    """Before anything is written: hold the training's files in both folders, and copy shipped weights aside.
+
+    Returns:
+        The lock, which is to live as long as the training: MONAI keeps what the lines of ``run`` give until the last.
+
+    Raises:
+        RefusalError: if another run writes them, or if a folder cannot be written in.
+    """
+    lock = FolderLock("training", [ckpt_dir, output_dir])
+    keep_shipped(ckpt_dir)
+    return lock

@@ -32,8 +32,8 @@ from seat_components.running.kinds import (
     whole,
 )
 
-MODES = ("default", "recompute", "checkpoint")
-LONGEST = 200
+_MODES = ("default", "recompute", "checkpoint")
+_LONGEST = 200
 
 # Where only the kind is asked for here, the component that gets the value knows its range and refuses others.
 VALUES: Mapping[str, Rule] = {
@@ -44,9 +44,9 @@ VALUES: Mapping[str, Rule] = {
     "cache_dir": or_none(FOLDER, "for none"),
     "weights": PATH,
     "pretrained": PATH,
-    "task": TEXT,
+    "cases#task": TEXT,
     "method": TEXT,
-    "val_images": TEXT,
+    "validate#images": TEXT,
     "fold": COUNT,
     "folds": or_none(PATH, "for the published fold"),
     "channel_names": NAMES,
@@ -63,14 +63,13 @@ VALUES: Mapping[str, Rule] = {
     "attack_steps": POSITIVE,
     "val_attack_steps": POSITIVE,
     "patch_size": SIZE,
-    "sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
-    "sampling_patch_size": SIZE,
+    "train#sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
     "val_patch_size": SIZE,
     "val_interval": POSITIVE,
     "num_workers": whole(0, 512),
     "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "accumulate": or_none(INTEGER, "to choose by itself"),
-    "memory": (lambda value: value is None or value in MODES, f"one of {', '.join(MODES)}, or null"),
+    "memory": (lambda value: value is None or value in _MODES, f"one of {', '.join(_MODES)}, or null"),
     "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
     "strict": FLAG,
     "series": (names_series, "a series' UID, a list of UIDs, a text of its description, or null"),
@@ -83,14 +82,15 @@ VALUES: Mapping[str, Rule] = {
     "scope": TEXT,
     "attack_eps_255": (are_budgets, "a list of numbers, such as [2,4,8]"),
     "steps": or_none(POSITIVE, "for the protocol's own"),
+    "draws": whole(1, 1000),
     "max_cases": or_none(POSITIVE, "for all cases"),
 }
 """Ids whose values are checked as they come out of the config."""
 
 PARTS: Mapping[str, Rule] = {
-    **dict.fromkeys(("network_def", "core_network", "network", "plan", "loss", "optimizer", "lr_scheduler"), COMPONENT),
+    **dict.fromkeys(("network_def", "network", "parallel", "loss", "optimizer", "lr_scheduler"), COMPONENT),
     **dict.fromkeys(("schedule", "update", "cases"), COMPONENT),
-    **dict.fromkeys(("attack", "windows", "metrics_record", "lock"), COMPONENT),
+    **dict.fromkeys(("attack", "windows", "metrics_record"), COMPONENT),
     **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
     **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
     **dict.fromkeys(("image_transforms", "handlers"), LIST),
@@ -127,4 +127,4 @@ def value_faults(values: Mapping[str, Any]) -> list[str]:
 def shown(value: Any) -> str:
     """A value as it is named in a refusal."""
     text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

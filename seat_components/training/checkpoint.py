@@ -17,7 +17,7 @@ from monai.engines import SupervisedTrainer
 from torch import nn
 
 from seat_components.files import failed_write, keep_as
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
 from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically

@@ -14,11 +14,11 @@ import psutil
 import torch
 from torch import Tensor, nn
 
+from seat_components.files import GIB
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
 
-GIB = 2**30
 # Of the free memory, what a step may plan with; the rest is for data, validation and the allocator's gaps.
 USABLE_SHARE = 0.75
 # On a CPU a piece larger than this takes more time per patch: its tensors are mapped afresh at every step.

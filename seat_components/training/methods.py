@@ -10,7 +10,8 @@ from monai.engines import SupervisedTrainer
 from torch import Tensor
 
 from seat_components.budget import IntensityBudget, check_eps_255
-from seat_components.networks.parallel import unwrap
+from seat_components.buffers import Buffers
+from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend_noise
 from seat_components.training.update import TrainingUpdate, gradient_of
@@ -140,16 +141,19 @@ class PGDUpdate(PerturbedUpdate):
     """PGD adversarial training (Madry et al., ICLR 2018): attack each batch afresh, then train on the result.
 
     From a random start, ``engine.state.replays`` − 1 attack steps of α·sign ∇_δ L, and one training step: g
-    backpropagations per batch, as in all methods.
+    backpropagations per batch, as in all methods. The attack steps leave the network's buffers alone: what BatchNorm
+    normalises by afterwards is the statistics of the images that are trained on.
     """
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
         """Attack, then one training step on the attacked batch."""
         budget = IntensityBudget.of(image, self.eps)
         noise = self.uniform(image, budget)
+        buffers = Buffers([unwrap(engine.network)])
         for _ in range(self.replays(engine) - 1):
             gradient = self._attack_gradient(engine, budget.apply(image, noise), label)
             ascend_noise(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+        buffers.put_back()
         self.backpropagate(engine, budget.apply(image, noise), label)
         self.step(engine)
 

@@ -14,7 +14,7 @@ import torch
 from monai.engines import SupervisedTrainer
 from torch import nn
 
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)

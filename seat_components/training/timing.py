@@ -13,7 +13,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from seat_components.records.table import parse_table, write_table
-from seat_components.records.timing import COLUMNS, FILE, Timing
+from seat_components.records.timing import FILE, Timing
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,9 @@ class EpochTiming:
             return
         peak = peak_memory(torch.device(engine.state.device))
         row = Timing(epoch=engine.state.epoch, peak_mib=peak, **self._seconds)
-        write_table(COLUMNS, [one.cells() for one in (*self._rows_before(row.epoch), row)], self.path)
+        write_table(
+            tuple(Timing.model_fields), [one.cells() for one in (*self._rows_before(row.epoch), row)], self.path
+        )
         self._epochs += 1
         self._warn()
 

@@ -44,7 +44,7 @@ class RobustTrainer(SupervisedTrainer):
         lr_scheduler: of the optimiser, stepped once an epoch; None keeps the rate.
         validator: MONAI evaluator whose key metric says which weights are the best; None never validates.
         val_interval: epochs between two validations; the last epoch is validated in any case.
-        labels: names of the foreground classes, for the history.
+        label_names: label value → class, the background first; the others stand in the history.
         resume: go on from the checkpoint in ``ckpt_dir``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
         settings: name → value of what the run is trained with; a resumed run says where one has changed.
@@ -72,7 +72,7 @@ class RobustTrainer(SupervisedTrainer):
         lr_scheduler: LRScheduler | None = None,
         validator: Engine | None = None,
         val_interval: int = 1,
-        labels: Sequence[str] = (),
+        label_names: Mapping[str, str] | None = None,
         resume: bool = False,
         stop_after_minutes: float | None = None,
         settings: Mapping[str, Any] | None = None,
@@ -99,7 +99,8 @@ class RobustTrainer(SupervisedTrainer):
             **trainer,
         )
         saver = WeightSaver(network, ckpt_dir, validator)
-        self.history = TrainingHistory(output_dir, optimizer, schedule, labels, validator)
+        classes = list((label_names or {}).values())[1:]
+        self.history = TrainingHistory(output_dir, optimizer, schedule, classes, validator)
         parts: dict[str, Stateful] = {
             "network": network,
             "optimizer": optimizer,

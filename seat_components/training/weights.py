@@ -10,7 +10,7 @@ import ignite.distributed as idist
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
-from seat_components.networks.parallel import unwrap
+from seat_components.networks.pretrained import unwrap
 from seat_components.torch_file import save_atomically
 
 logger = logging.getLogger(__name__)

@@ -132,7 +132,7 @@ BAD_VALUES = {
     "step": ({"step_ratio": -0.5}, [], ["step_ratio", "-0.5"]),
     "time limit": ({"stop_after_minutes": -5}, [], ["stop_after_minutes is -5", "above 0"]),
     "fold": ({"fold": 3}, [], ["no fold 3", "only fold 0 is published"]),
-    "task": ({"task": "Task04_Hipocampus"}, [], ["'Task04_Hipocampus' is not one of", "'Task04_Hippocampus'"]),
+    "task": ({"cases#task": "Task04_Hipocampus"}, [], ["'Task04_Hipocampus' is not one of", "'Task04_Hippocampus'"]),
     "q": ({"update_every": 0}, [], ["update_every (q) is 0", "1 or more"]),
     "relaxation": ({"relax": 0.5}, [], ["relax (φ) is 0.5"]),
     "g_max": ({"g_max": 1}, [], ["g_max is 1", "2 or more"]),

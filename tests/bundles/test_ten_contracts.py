@@ -27,8 +27,8 @@ SECTIONS = [
 # Ids whose values come from the task table; all else is the same in the ten bundles.
 TABLE_IDS = {
     "train.json": {
-        *("dataset_dir", "task", "batch_size", "patch_size", "sampling_margin", "val_patch_size", "cache_rate"),
-        *("channel_names", "label_names", "network_def", "plan", "cases", "train", "validate", "run"),
+        *("dataset_dir", "batch_size", "patch_size", "val_patch_size", "cache_rate"),
+        *("channel_names", "label_names", "network_def", "cases", "train", "validate", "run"),
     },
     "evaluate.json": {"metrics_record", "validate#image_transforms"},
     "attack.json": {"attack"},
@@ -170,7 +170,7 @@ def test_configs_hold_the_tables_values(task):
     assert train["label_names"] == {str(number): name for number, name in enumerate(task.labels)}
     assert (train["patch_size"], train["val_patch_size"]) == (list(task.train_patch), list(task.val_patch))
     assert train["batch_size"] == task.batch_size
-    assert np.add(train["patch_size"], train["sampling_margin"]).tolist() == list(task.sampling_patch)
+    assert np.add(train["patch_size"], train["train"]["sampling_margin"]).tolist() == list(task.sampling_patch)
     network = {"in_channels": len(task.modalities), "out_channels": len(task.labels), "strides": train_strides(task)}
     for content in (train, config(task, "inference.json")):
         assert {key: content["network_def"][key] for key in network} == network

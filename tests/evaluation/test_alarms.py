@@ -14,7 +14,8 @@ CALM = [
     ("clean", 0, 0.80), ("random", 4, 0.795), ("pgd-ce", 4, 0.50), ("random", 8, 0.79), ("pgd-ce", 8, 0.30),
     ("square", 8, 0.29),
 ]  # fmt: skip
-CALM_CHECKS = {"zero gradients": 0.05, "more effort": 0.28, "large budget": 0.05}
+ANSWERS = {"logits not finite": 0.0, "outputs are probabilities": 0.0, "loss saturated": 0.2, "not deterministic": 0.0}
+CALM_CHECKS = {**ANSWERS, "zero gradients": 0.05, "more effort": 0.28, "large budget": 0.05}
 
 
 def records(rows=CALM, checks=CALM_CHECKS, cases=("one", "two")):
@@ -46,6 +47,10 @@ def test_nothing_to_examine_is_not_silence():
 @pytest.mark.parametrize(
     ("alarm", "silent", "rings"),
     [
+        ("logits not finite", {"checks": {"logits not finite": 0.0}}, {"checks": {"logits not finite": 1e-6}}),
+        ("outputs are probabilities", {}, {"checks": {"outputs are probabilities": 1.0}}),
+        ("loss saturated", {"checks": {"loss saturated": 0.5}}, {"checks": {"loss saturated": 0.51}}),
+        ("not deterministic", {"checks": {"not deterministic": 1e-3}}, {"checks": {"not deterministic": 2e-3}}),
         ("zero gradients", {"checks": {"zero gradients": 0.1}}, {"checks": {"zero gradients": 0.11}}),
         ("black box beats white box", {"rows": changed(square_8=0.281)}, {"rows": changed(square_8=0.279)}),
         ("more steps change the result", {"checks": {"more effort": 0.271}}, {"checks": {"more effort": 0.269}}),
@@ -88,6 +93,16 @@ def test_one_case_without_any_gradient_is_enough():
     made.checks[7] = made.checks[7].model_copy(update={"value": 1.0})
     (alarm,) = raise_alarms(made)
     assert "case 7" in alarm["message"]
+
+
+def test_zero_gradients_are_no_alarm_where_attacks_succeed_all_the_same():
+    made = records(checks={"zero gradients": 0.7})
+    assert "zero gradients" in [alarm["alarm"] for alarm in raise_alarms(made)]
+    made = records(rows=changed(pgd_8=0.1), checks={"zero gradients": 0.7})
+    assert "zero gradients" not in [alarm["alarm"] for alarm in raise_alarms(made)]
+    # A search without gradients proves nothing about them.
+    made = records(rows=changed(square_8=0.0), checks={"zero gradients": 0.7})
+    assert "zero gradients" in [alarm["alarm"] for alarm in raise_alarms(made)]
 
 
 def strong(network, eps_255=24, steps=20, count=3):

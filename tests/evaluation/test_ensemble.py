@@ -8,7 +8,7 @@ from seat_components.attacks import ATTACKS, CountingPredictor
 from seat_components.evaluation import PROTOCOLS, AttackSetting, Protocol, robustness_of
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
-from seat_components.evaluation.protocols import protocol_of
+from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.records.attacked import main_budget
 from seat_components.records.numbers import mean_of
@@ -141,7 +141,7 @@ def test_a_case_at_clean_zero_is_not_attacked_and_stays_in_every_mean():
     hopeless = (name, image, torch.where(label == 0, 1, 0))
     counting = CountingPredictor(smooth)
     content = run(empty(), counting, protocol="quick", chosen=[hopeless])
-    assert counting.forwards == 2, "clean, and the probe of its gradient"
+    assert counting.forwards == 2, "clean, twice"
     rows = [row for row in content["cases"] if row["eps_255"]]
     assert {(mean_of(row["dice"].values()), row["of"]) for row in rows} == {(0.0, "clean")}
     whole = run(empty(), protocol="quick", chosen=[hopeless, *others])
@@ -163,7 +163,7 @@ def test_a_case_brought_to_zero_is_attacked_no_further_by_the_ensemble():
     assert {row["of"] for row in skipped} == {zero}
     assert (rows["worst"]["of"], mean_of(rows["worst"]["dice"].values())) == (zero, 0.0)
     assert {row["attack"] for row in skipped}.isdisjoint(content["cost"])
-    assert [row["value"] for row in content["checks"] if row["check"] != "zero gradients"] == [0.0, 0.0]
+    assert [row["value"] for row in content["checks"] if row["check"] in (MORE_EFFORT, LARGE_BUDGET)] == [0.0, 0.0]
     paper = run(empty(), protocol="paper", steps=20, eps_255=[200], chosen=cases(1))
     assert not any(row.get("skipped") for row in paper["cases"]), "the paper's attacks are each on their own"
 

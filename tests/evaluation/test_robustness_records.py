@@ -51,6 +51,24 @@ def test_the_summary_is_the_mean_over_all_cases_and_worst_is_per_case(tmp_path):
     assert [(row["case"], row["of"]) for row in worst] == [("one", "apgd-ce"), ("two", "clean")]
 
 
+def test_the_worst_at_a_budget_includes_what_smaller_budgets_found():
+    rows = [
+        ("one", "clean", 0.0, [0.9, 0.9]),
+        ("one", "pgd-ce", 8, [0.5, 0.5]),
+        ("one", "pgd-ce", 4, [0.3, 0.3]),
+        ("one", "pgd-ce", 2, [0.6, 0.6]),
+        ("one", "fab", 2, [0.2, 0.2]),
+        ("two", "clean", 0.0, [0.1, 0.1]),
+        ("two", "pgd-ce", 2, [0.2, 0.2]),
+        ("two", "pgd-ce", 8, [0.0, 0.0]),
+    ]
+    worst = {(row["case"], row["eps_255"]): row for row in records(None, rows=rows).content()["cases"] if "of" in row}
+    assert {key: (row["of"], row.get("of_eps_255"), row["linf_over_budget"]) for key, row in worst.items()} == {
+        ("one", 2): ("fab", None, 1.0), ("one", 4): ("fab", 2, 0.5), ("one", 8): ("fab", 2, 0.25),
+        ("two", 2): ("clean", None, 0.0), ("two", 8): ("pgd-ce", None, 1.0),
+    }  # fmt: skip
+
+
 def test_csv_and_json_hold_the_same_rows(tmp_path):
     made = records(tmp_path)
     made.write()

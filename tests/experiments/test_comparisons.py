@@ -74,7 +74,7 @@ def test_difference_is_over_the_cases_that_both_have():
     two = dict.fromkeys(CASES, 0.4) | {"another": 1.0}
     assert difference(one, two) == "+0.1000 (+0.1000 to +0.1000): higher"
     assert difference({"a": 0.5}, {"a": 0.4}) == "+0.1000"
-    assert difference({"a": 0.5}, {"b": 0.4}) == "–"
+    assert difference({"a": 0.5}, {"b": 0.4}) == "—"
 
 
 def test_each_run_meets_the_yardstick_of_its_own_seed():

@@ -212,7 +212,7 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     page = write_results(plan, tmp_path / "page.md", "the command")
     text = page.read_text()
     assert "| free-5 | 2 | 4 | 1500 |" in text
-    assert "| seat-3 | 3 | 5 | –" in text  # 1, 2 and 2 backpropagations per batch
+    assert "| seat-3 | 3 | 5 | —" in text  # 1, 2 and 2 backpropagations per batch
     assert "each run minus free-5" in text
     assert "each run minus clean" not in text
     assert "unfinished" not in text

@@ -7,7 +7,7 @@ import pytest
 
 from seat_components.experiments import Plan, Run
 from seat_components.experiments.checkpoints import Checkpoint
-from seat_components.experiments.settings import SETTINGS, asked, first_difference, other_settings, schedule_of
+from seat_components.experiments.comparisons import SETTINGS, asked, first_difference, other_settings, schedule_of
 from seat_components.records.history import COLUMNS, History
 from seat_components.records.run import RunDescription
 from seat_components.reporting.records import RunRecords

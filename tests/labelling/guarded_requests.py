@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode
 from starlette.requests import Request
 
 from seat_components.labelling.guard import Gate, Guard
-from seat_components.labelling.guard.endpoints import ENDPOINTS, SECTIONS, Form, Raw, Record
+from seat_components.labelling.guard.endpoints import ENDPOINTS, SECTIONS, Form, JsonRecord, Raw
 from seat_components.labelling.guard.kinds import Context
 
 PORT = 8000
@@ -180,7 +180,7 @@ def fill(endpoint, query=None, record=None, files=None):
             (name, value if isinstance(value, str) else json.dumps(value)) for name, value in (record or {}).items()
         ]
         body, headers = multipart([*texts, *(files or {}).items()])
-    elif isinstance(endpoint.body, Record):
+    elif isinstance(endpoint.body, JsonRecord):
         body, headers = json.dumps(record or {}).encode(), {"Content-Type": "application/json"}
     else:
         body, headers = (
@@ -195,12 +195,12 @@ def field_places():
         for name, kind in (endpoint.query or {}).items():
             yield endpoint, "query", name, kind
         body = endpoint.body
-        if isinstance(body, Record):
+        if isinstance(body, JsonRecord):
             for name, kind in (body.fields or {}).items():
                 yield endpoint, "record", name, kind
         elif isinstance(body, Form):
             for text, what in body.texts.items():
-                if isinstance(what, Record):
+                if isinstance(what, JsonRecord):
                     for name, kind in (what.fields or {}).items():
                         yield endpoint, text, name, kind
                 else:

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seat_components.labelling.guard import bodies
-from seat_components.labelling.guard.endpoints import ENDPOINTS, Form, Record
+from seat_components.labelling.guard.endpoints import ENDPOINTS, Form, JsonRecord
 from seat_components.labelling.guard.kinds import PLAIN_TEXT, SECRET, WORDS, is_name
 
 FIELDS = list(field_places())
@@ -30,7 +30,7 @@ FREE = [
     (endpoint, text)
     for endpoint in FORMS
     for text, what in endpoint.body.texts.items()
-    if isinstance(what, Record) and what.fields is None
+    if isinstance(what, JsonRecord) and what.fields is None
 ]
 
 # What MONAI would read as more than a value, however deep it lies.

@@ -1,12 +1,16 @@
 """One run at a time writes a set of files; temporary files of killed processes are removed, those of others are not."""
 
+import gc
 import json
 import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
+from filelock import FileLock, Timeout
+from monai.bundle import ConfigWorkflow
 
 from seat_components.files import remove_leftovers, write_text_atomically
 from seat_components.refusals import RefusalError
@@ -101,3 +105,25 @@ def test_what_a_killed_write_leaves_is_found(tmp_path):
     assert list(tmp_path.iterdir()) == []
     write_text_atomically("{}", tmp_path / "a.b.json")
     assert [file.name for file in tmp_path.iterdir()] == ["a.b.json"]
+
+
+def test_a_run_of_a_config_holds_its_lock_until_its_last_line(tmp_path):
+    """MONAI keeps what the lines of ``run`` give; a training's first line gives its lock."""
+
+    def is_free():
+        lock = FileLock(tmp_path / ".training.lock")
+        with suppress(Timeout), lock.acquire(timeout=0):
+            return True
+        return False
+
+    config = {
+        "imports": ["$import seat_components.running as seat_running"],
+        "run": [f"$seat_running.begin_training({str(tmp_path)!r}, {str(tmp_path)!r})", "$is_free()"],
+    }
+    file = tmp_path / "train.json"
+    file.write_text(json.dumps(config))
+    flow = ConfigWorkflow(config_file=str(file), workflow_type="train", logging_file=False)
+    flow.parser.globals["is_free"] = is_free
+    assert flow.run()[1:] == [False]
+    gc.collect()
+    assert is_free()

@@ -32,6 +32,7 @@ WRONG = {
     "cache_dir": [3, True],
     "stop_after_minutes": ["x"],
     "attack_eps_255": ["x", [2, "x"], None],
+    "draws": [0, 2.5, "x", None],
 }
 
 

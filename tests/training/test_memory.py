@@ -9,10 +9,11 @@ from harness import loss_function
 from monai.networks.nets import UNet
 from torch import nn
 
+from seat_components.files import GIB
 from seat_components.networks import ROG
 from seat_components.refusals import RefusalError
 from seat_components.training import in_memory_mode, memory, plan_step
-from seat_components.training.memory import GIB, step_bytes
+from seat_components.training.memory import step_bytes
 from tools.measure import tensor_peak
 
 STRIDES = [[1, 1, 1], [1, 1, 1], [2, 2, 2]]

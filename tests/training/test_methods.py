@@ -1,11 +1,13 @@
 """The updates against a plain loop; noise that moves; what the network really sees; what backward() really costs."""
 
+import copy
 from unittest.mock import Mock
 
 import pytest
 import torch
 from harness import batches, network, plain_free, trainer
 from ignite.engine import Events
+from monai.engines.utils import IterationEvents
 
 from seat_components.refusals import RefusalError
 from seat_components.training import (
@@ -193,6 +195,19 @@ def test_backpropagations_agree_with_a_counter_in_backward(update, g, monkeypatc
     _, engine = train(update, g, data)
     assert len(calls) == g * len(data)
     assert engine.state.backpropagations == g
+
+
+def test_attack_steps_of_pgd_leave_running_statistics_alone():
+    """They are those of the images that were trained on, as if the attack had never asked the network."""
+    net = torch.nn.Sequential(torch.nn.Conv3d(1, 3, 1), torch.nn.BatchNorm3d(3), torch.nn.Conv3d(3, 3, 1))
+    alone = copy.deepcopy(net).train()
+    still = torch.optim.SGD(net.parameters(), lr=0)
+    engine = trainer(net, PGDUpdate(), batches(), 1, FixedSchedule(4), optimizer=still)
+    engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, lambda engine: alone(engine.state.output["image"]))
+    engine.run()
+    for name, value in alone.state_dict().items():
+        torch.testing.assert_close(net.state_dict()[name], value)
+    assert net[1].num_batches_tracked == len(batches())
 
 
 @pytest.mark.parametrize("update", [RandomUpdate(seed=3), PGDUpdate(seed=3)])

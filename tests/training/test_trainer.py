@@ -72,7 +72,7 @@ def trainer(folder, resume=False, handlers=None, **more):
             "lr_scheduler": torch.optim.lr_scheduler.MultiStepLR(optimizer, [2, 3]),
             "validator": validator,
             "val_interval": 2,
-            "labels": ["left", "right"],
+            "label_names": {"0": "background", "1": "left", "2": "right"},
             "ckpt_dir": folder,
             "output_dir": folder,
             "resume": resume,

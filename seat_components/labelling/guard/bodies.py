@@ -15,9 +15,9 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
-from seat_components.labelling.guard.endpoints import Form, Raw, Record
+from seat_components.labelling.guard.endpoints import Form, JsonRecord, Raw
 from seat_components.labelling.guard.kinds import Context, Kind, RefusedError, is_name
-from seat_components.labelling.guard.values import check, read_record, require_known, unique
+from seat_components.labelling.guard.values import check, read_json_record, require_known, unique
 
 TEXT_LIMIT = 2**20
 # The largest scans of the ten tasks are some 100 MB; a whole-body scan in floating point stays below this.
@@ -40,7 +40,7 @@ class Body:
 
 @asynccontextmanager
 async def read_body(
-    scope: Scope, receive: Receive, endpoint_body: Record | Form | Raw | None, context: Context
+    scope: Scope, receive: Receive, endpoint_body: JsonRecord | Form | Raw | None, context: Context
 ) -> AsyncIterator[Body]:
     """The body, as it is passed on; files that were uploaded are there while the context is open.
 
@@ -73,7 +73,7 @@ async def read_body(
         elif kind != "application/json":
             raise RefusedError(415, "Content-Type", "must be application/json")
         else:
-            text = json.dumps(read_record("the body", content_bytes, endpoint_body, context)).encode()
+            text = json.dumps(read_json_record("the body", content_bytes, endpoint_body, context)).encode()
             yield Body("application/json", len(text), _once(text))
 
 
@@ -100,10 +100,10 @@ def _form(items: list[tuple[str, UploadFile | str]], form: Form, context: Contex
     return Body(f"multipart/form-data; boundary={boundary}", length, _parts(parts, boundary), files)
 
 
-def _text(name: str, value: str, kind: Record | Kind, context: Context) -> bytes:
+def _text(name: str, value: str, kind: JsonRecord | Kind, context: Context) -> bytes:
     if isinstance(kind, Kind):
         return str(check(name, value, kind, context)).encode()
-    return json.dumps(read_record(name, value, kind, context)).encode()
+    return json.dumps(read_json_record(name, value, kind, context)).encode()
 
 
 def _file_name(field: str, name: str | None, suffixes: tuple[str, ...]) -> str:

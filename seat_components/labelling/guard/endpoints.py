@@ -19,6 +19,7 @@ from seat_components.labelling.guard.kinds import (
     GPUS,
     IMAGE,
     LEVEL,
+    MODEL_FILE,
     NAME,
     OFF,
     PLAIN_TEXT,
@@ -26,7 +27,6 @@ from seat_components.labelling.guard.kinds import (
     SESSION,
     SPLIT,
     SUFFIX,
-    WEIGHTS,
     WORDS,
     Context,
     Kind,
@@ -56,7 +56,7 @@ _TRAINING: KnownFields = {
     "gpus": GPUS,
     "max_epochs": integer(1, 100_000),
     "val_split": SPLIT,
-    "model_filename": WEIGHTS,
+    "model_filename": MODEL_FILE,
     # MONAI Label 0.8.5 ends in an error where it is false.
     "pretrained": choice(True),
     "run_id": choice("run"),
@@ -68,7 +68,7 @@ _TRAINING: KnownFields = {
 }
 _RESULT: KnownFields = {
     "device": DEVICE,
-    "model_filename": WEIGHTS,
+    "model_filename": MODEL_FILE,
     "result_extension": SUFFIX,
     "result_dtype": DTYPE,
     "result_compress": BOOLEAN,
@@ -82,7 +82,7 @@ _SCORING: KnownFields = {**_CLIENT, **_WHERE, "max_samples": integer(0, 10**6), 
 
 
 @dataclass(frozen=True)
-class Record:
+class JsonRecord:
     """A JSON object: its fields, any plain ones where None, and perhaps a section whose names hold further ones."""
 
     fields: KnownFields | None
@@ -93,7 +93,7 @@ class Record:
 class Form:
     """A form: its texts, each a JSON object or a text of some kind, and its files with the suffixes of their names."""
 
-    texts: Mapping[str, Record | Kind] = field(default_factory=dict)
+    texts: Mapping[str, JsonRecord | Kind] = field(default_factory=dict)
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     many: bool = False
 
@@ -110,7 +110,7 @@ class Endpoint:
     method: str
     path: str
     query: KnownFields | None = field(default_factory=dict)
-    body: Record | Form | Raw | None = None
+    body: JsonRecord | Form | Raw | None = None
     page: bool = False
 
     def places(self, path: str) -> dict[str, str] | None:
@@ -146,7 +146,7 @@ def _segments(path: str) -> list[str]:
 
 _STATUS: KnownFields = {"all": BOOLEAN, "check_if_running": BOOLEAN}
 _RUN: KnownFields = {"run_sync": BOOLEAN, "enqueue": BOOLEAN}
-_INFO = Form({"info": Record(None)})
+_INFO = Form({"info": JsonRecord(None)})
 
 ENDPOINTS = (
     Endpoint("GET", "/", page=True),
@@ -174,31 +174,31 @@ ENDPOINTS = (
         "POST",
         "/infer/{models}",
         {"image": NAME, "session_id": SESSION, "output": choice("image", "json", "all")},
-        Form({"params": Record({**_CLIENT, **_RESULT})}, {"file": IMAGE_SUFFIXES, "label": _LABEL_SUFFIXES}),
+        Form({"params": JsonRecord({**_CLIENT, **_RESULT})}, {"file": IMAGE_SUFFIXES, "label": _LABEL_SUFFIXES}),
     ),
     Endpoint("GET", "/batch/infer", _STATUS),
     Endpoint(
         "POST",
         "/batch/infer/{models}",
         {"images": choice("all", "labeled", "unlabeled"), "run_sync": BOOLEAN},
-        Record({**_CLIENT, **_RESULT, **_WHERE, "max_batch_size": integer(0, 10**6)}),
+        JsonRecord({**_CLIENT, **_RESULT, **_WHERE, "max_batch_size": integer(0, 10**6)}),
     ),
     Endpoint("DELETE", "/batch/infer"),
     Endpoint("GET", "/train", _STATUS),
-    Endpoint("POST", "/train", _RUN, Record(_TRAINING, "trainers")),
-    Endpoint("POST", "/train/{trainers}", _RUN, Record(_TRAINING)),
+    Endpoint("POST", "/train", _RUN, JsonRecord(_TRAINING, "trainers")),
+    Endpoint("POST", "/train/{trainers}", _RUN, JsonRecord(_TRAINING)),
     Endpoint("DELETE", "/train"),
-    Endpoint("POST", "/activelearning/{strategies}", body=Record({**_CLIENT, "label_tag": NAME, "labels": WORDS})),
+    Endpoint("POST", "/activelearning/{strategies}", body=JsonRecord({**_CLIENT, "label_tag": NAME, "labels": WORDS})),
     Endpoint("GET", "/scoring", _STATUS),
-    Endpoint("POST", "/scoring", {"run_sync": BOOLEAN}, Record(_SCORING, "scoring")),
-    Endpoint("POST", "/scoring/{scoring}", {"run_sync": BOOLEAN}, Record(_SCORING)),
+    Endpoint("POST", "/scoring", {"run_sync": BOOLEAN}, JsonRecord(_SCORING, "scoring")),
+    Endpoint("POST", "/scoring/{scoring}", {"run_sync": BOOLEAN}, JsonRecord(_SCORING)),
     Endpoint("DELETE", "/scoring"),
     Endpoint("GET", "/datastore", {"output": choice("train", "stats", "all")}),
     *(
         endpoint
         for path in ("/datastore", "/datastore/image")
         for endpoint in (
-            Endpoint("PUT", path, {"image": NAME}, Form({"params": Record(None)}, {"file": IMAGE_SUFFIXES})),
+            Endpoint("PUT", path, {"image": NAME}, Form({"params": JsonRecord(None)}, {"file": IMAGE_SUFFIXES})),
             Endpoint("DELETE", path, {"id": IMAGE}),
         )
     ),
@@ -210,14 +210,14 @@ ENDPOINTS = (
         "PUT",
         "/datastore/label",
         {"image": IMAGE, "tag": NAME},
-        Form({"params": Record(None)}, {"label": _LABEL_SUFFIXES}),
+        Form({"params": JsonRecord(None)}, {"label": _LABEL_SUFFIXES}),
     ),
     Endpoint("DELETE", "/datastore/label", {"id": IMAGE, "tag": NAME}),
     Endpoint("HEAD", "/datastore/label", {"image": IMAGE, "tag": NAME}),
     Endpoint("GET", "/datastore/label", {"label": IMAGE, "tag": NAME}),
     Endpoint("GET", "/datastore/label/info", {"label": IMAGE, "tag": NAME}),
     Endpoint("PUT", "/datastore/label/info", {"label": IMAGE, "tag": NAME}, _INFO),
-    Endpoint("PUT", "/datastore/updatelabelinfo", {"label": IMAGE, "tag": NAME}, Form({"params": Record(None)})),
+    Endpoint("PUT", "/datastore/updatelabelinfo", {"label": IMAGE, "tag": NAME}, Form({"params": JsonRecord(None)})),
     Endpoint("GET", "/datastore/dataset", {"limit_cases": integer(1, 10**6)}),
     Endpoint("GET", "/session/{session}", {"update_ts": BOOLEAN, "image": BOOLEAN}),
     Endpoint(

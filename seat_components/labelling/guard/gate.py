@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from seat_components.labelling.guard.kinds import RefusedError
 from seat_components.labelling.names import HOST, ORIGIN, check_names
 
-OWN = ("127.0.0.1", "localhost", "[::1]")
+_OWN = ("127.0.0.1", "localhost", "[::1]")
 _PAGE = re.compile(r"[^/]*//[^/]*")
 _OVERRIDES = ("x-http-method-override", "x-method-override", "x-http-method")
 
@@ -86,7 +86,7 @@ class Gate:
         if found is None:
             return False
         name = found["name"]
-        if name in OWN:
+        if name in _OWN:
             return host == f"{name}:{port}" or (host == name and port == 80)
         return name in self.hosts or host in self.hosts
 

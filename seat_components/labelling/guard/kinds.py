@@ -165,7 +165,7 @@ DEVICE = Kind(
     ),
 )
 GPUS = Kind("must be all, or numbers such as 0,1", lambda value, _: _matches(_GPUS, value))
-WEIGHTS = Kind(
+MODEL_FILE = Kind(
     "must be one of the files that /info/ lists for this model",
     lambda v, context: _offered("model_filename", v, context),
 )

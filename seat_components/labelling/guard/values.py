@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from seat_components.labelling.guard.endpoints import KnownFields, Record, of_model
+from seat_components.labelling.guard.endpoints import JsonRecord, KnownFields, of_model
 from seat_components.labelling.guard.kinds import PARAMETER, Context, Kind, RefusedError, is_free
 
 
@@ -50,7 +50,7 @@ def read_query(query: bytes, fields: KnownFields | None, context: Context) -> di
     }
 
 
-def read_record(name: str, text: str | bytes, record: Record, context: Context) -> dict[str, Any]:
+def read_json_record(name: str, text: str | bytes, record: JsonRecord, context: Context) -> dict[str, Any]:
     """The JSON object that ``text`` is, without empty texts, which mean what is left out.
 
     Raises:
@@ -65,7 +65,7 @@ def read_record(name: str, text: str | bytes, record: Record, context: Context) 
     return _read_fields(value, record, context)
 
 
-def _read_fields(values: Mapping[str, Any], record: Record, context: Context) -> dict[str, Any]:
+def _read_fields(values: Mapping[str, Any], record: JsonRecord, context: Context) -> dict[str, Any]:
     known = record.fields or {}
     models = context.served.info().get(record.section, {}) if record.section else {}
     require_known(values, {**known, **models})
@@ -74,7 +74,7 @@ def _read_fields(values: Mapping[str, Any], record: Record, context: Context) ->
         if name in models:
             if not isinstance(value, dict):
                 raise RefusedError(400, name, "must be a JSON object of this model's fields")
-            read[name] = _read_fields(value, Record(known), of_model(context, record.section or "", name))
+            read[name] = _read_fields(value, JsonRecord(known), of_model(context, record.section or "", name))
         elif value != "":
             read[name] = check(name, value, known[name], context)
     return read

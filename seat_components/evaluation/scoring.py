@@ -1,0 +1,137 @@
+"""What a network makes of an image, scored against the label; and the images for which it fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seat_components.attacks import CountingPredictor, Predictor
+from seat_components.attacks.inputs import check_image, check_label, check_logits
+from seat_components.attacks.predictor import ask
+from seat_components.attacks.reading import Reading, not_finite
+from seat_components.budget import IntensityBudget
+from seat_components.evaluation.case import Case
+from seat_components.evaluation.dice import dice_of_structures, dice_per_class
+from seat_components.evaluation.sizes import volumes_ml
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A network's answer for one image: logits (1, K, *spatial), classes of the label's shape, Dice (1, structures).
+
+    Attributes:
+        failed: share of the voxels with a logit that is not finite.
+    """
+
+    logits: Tensor
+    prediction: Tensor
+    dice: Tensor
+    failed: float
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How answers are read and scored.
+
+    Attributes:
+        labels: names of the structures that are scored.
+        reading: how logits are read.
+        bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
+        draws: a network is asked so often; Dice is the mean, prediction and logits are those of the first time.
+    """
+
+    labels: list[str]
+    reading: Reading
+    bounds: tuple[float, float] | None
+    draws: int
+
+    def check(self, case: Case) -> None:
+        """Check a case before anything is computed.
+
+        Raises:
+            ValueError: naming the case, and what about its image or label cannot be attacked.
+        """
+        try:
+            check_image(case.image, self.bounds)
+            check_label(case.label, case.image, self.reading)
+        except ValueError as error:
+            raise ValueError(f"{case.name}: {error}") from error
+        if len(case.image) != 1:
+            raise ValueError(
+                f"{case.name}: the image has {len(case.image)} samples, but a case is one: (1, C, *spatial)"
+            )
+
+    def first_answer(self, predictor: Predictor, case: Case) -> Answer:
+        """The answer for the clean image.
+
+        Raises:
+            ValueError: naming the case, if the network cannot take the image, or its answer does not fit the label.
+        """
+        try:
+            return self.answer(predictor, case.image, case.label)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"{case.name}: the network cannot take this image of {tuple(case.image.shape)}, {case.image.dtype}, on "
+                f"{case.image.device}: {error}"
+            ) from error
+        except ValueError as error:
+            raise ValueError(f"{case.name}: {error}") from error
+
+    def answer(self, predictor: Predictor, image: Tensor, label: Tensor) -> Answer:
+        """Predict and score an image."""
+        answers = [self._answer(predictor, image, label) for _ in range(self.draws)]
+        if self.draws == 1:
+            return answers[0]
+        dice = torch.stack([answer.dice for answer in answers]).mean(dim=0)
+        failed = max(answer.failed for answer in answers)
+        return Answer(answers[0].logits, answers[0].prediction, dice, failed)
+
+    def _answer(self, predictor: Predictor, image: Tensor, label: Tensor) -> Answer:
+        with torch.no_grad():
+            logits = ask(predictor, image)
+        overlapping = self.reading.outputs == "sigmoid"
+        classes = len(self.labels) + (0 if overlapping else 1)
+        check_logits(logits, label, 0, self.reading)
+        if logits.shape[1] != classes:
+            background = "none of them the background" if overlapping else "background included"
+            raise ValueError(f"The network has {logits.shape[1]} classes, but {classes} are named, {background}")
+        prediction, true = self.reading.classes(logits, label.long())
+        dice = dice_of_structures(prediction, true) if overlapping else dice_per_class(prediction, true, classes)
+        return Answer(logits, prediction, dice, float(not_finite(logits).double().mean()))
+
+    def volumes(self, case: Case) -> dict[str, float]:
+        """The labelled volume of each structure in ml."""
+        if self.reading.outputs == "softmax":
+            return volumes_ml(case.label, case.voxel_mm3, self.labels)
+        channels = zip(self.labels, case.label.split(1, dim=1), strict=True)
+        return {name: volumes_ml(channel, case.voxel_mm3, [name])[name] for name, channel in channels}
+
+
+class FailureWatch(CountingPredictor):
+    """A predictor that counts passes, and keeps the first image of the budget for which a logit is not finite.
+
+    Args:
+        predictor: image → logits.
+        case: the case under attack.
+        budget: what may be done to its image.
+
+    Attributes:
+        found: that image, (1, C, *spatial); None where there was none.
+    """
+
+    def __init__(self, predictor: Predictor, case: Case, budget: IntensityBudget) -> None:
+        super().__init__(predictor)
+        self.case, self.budget = case, budget
+        self.found: Tensor | None = None
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """The predictor's logits, (1, K, *spatial)."""
+        given = image.detach().clone() if self.found is None else image
+        logits = super().__call__(image)
+        if self.found is None and not_finite(logits).any() and self.budget.holds(given, self.case.image):
+            self.found = given
+        return logits
