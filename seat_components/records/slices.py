@@ -16,8 +16,8 @@ from seat_components.files import write_atomically
 from seat_components.records.model import Record, validated
 from seat_components.refusals import refuse
 
-FOLDER = "slices"
-PICTURES = ("image", "label", "clean_prediction", "perturbation", "attacked_prediction")
+SLICES = "slices"
+_PICTURES = ("image", "label", "clean_prediction", "perturbation", "attacked_prediction")
 
 
 def _picture(value: Any) -> npt.NDArray[Any]:
@@ -65,7 +65,7 @@ class AttackedSlice(Record):
 
     @model_validator(mode="after")
     def _is_one_slice(self) -> AttackedSlice:
-        shapes = {name: getattr(self, name).shape for name in PICTURES}
+        shapes = {name: getattr(self, name).shape for name in _PICTURES}
         if len(set(shapes.values())) > 1:
             raise ValueError(f"the arrays have the shapes {shapes}, but they must be one slice, all of one shape")
         return self
@@ -107,4 +107,4 @@ def _read_slice(path: Path) -> AttackedSlice:
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         refuse(f"{path} is not readable as plain NumPy arrays ({error}): remove it, and run the attack again")
     read = validated(AttackedSlice, {**arrays, "case": path.stem}, str(path))
-    return read.model_copy(update={name: getattr(read, name).astype(np.float64) for name in PICTURES})
+    return read.model_copy(update={name: getattr(read, name).astype(np.float64) for name in _PICTURES})
