@@ -26,7 +26,7 @@ from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.slices import save_slice
 from seat_components.files import case_name
 from seat_components.records.robustness import AttackedEvaluation
-from seat_components.records.slices import FOLDER, file_of
+from seat_components.records.slices import SLICES, file_of
 from seat_components.refusals import refuse
 
 _SCOPES = {
@@ -94,7 +94,7 @@ class AttackUpdate:
             inputs=_SCOPES[scope],
             device="cpu",
         )
-        self.slices = Path(output_dir) / FOLDER
+        self.slices = Path(output_dir) / SLICES
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
         self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
         self.places: dict[str, int] = {}

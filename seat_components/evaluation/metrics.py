@@ -114,15 +114,8 @@ class MetricsRecord:
 
     def write(self) -> None:
         """Write the record as it is now, JSON last: for a case that it holds nothing is written again."""
-        columns = ["case", "mean_dice", *(f"{name}_{label}" for name in MEASURES for label in self.labels)]
-        rows = (
-            {
-                **{"case": row.case, "mean_dice": row.mean_dice},
-                **{f"{name}_{label}": value for name in MEASURES for label, value in getattr(row, name).items()},
-            }
-            for row in self.cases
-        )
-        write_table(columns, rows, self.path.with_suffix(".csv"))
+        rows = [row.cells() for row in self.cases]
+        write_table(CaseMetrics.columns(self.labels), rows, self.path.with_suffix(".csv"))
         write_record(self.record(), self.path)
 
     def report(self) -> str:

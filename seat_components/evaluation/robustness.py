@@ -16,10 +16,6 @@ from seat_components.records.table import write_table
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
 _IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
 
-# The columns of robustness.csv before and after the Dice of each label.
-_BEFORE, _AFTER = ("case", "attack", "eps_255", "mean_dice"), ("linf_over_budget", "of", "of_eps_255")
-_DICE = "dice_"
-
 
 class RobustnessRecords:
     """The rows of one evaluation, on disk each time that they are written.
@@ -155,13 +151,6 @@ class RobustnessRecords:
         if self.path is None:
             return
         record = self.record(alarms, checked)
-        columns = [*_BEFORE, *(_DICE + label for label in self.labels), *_AFTER]
-        rows = (
-            {
-                **{name: getattr(row, name) for name in (*_BEFORE, *_AFTER)},
-                **{_DICE + label: value for label, value in row.dice.items()},
-            }
-            for row in record.cases
-        )
-        write_table(columns, rows, self.path.with_suffix(".csv"))
+        rows = [row.cells() for row in record.cases]
+        write_table(AttackedCase.columns(self.labels), rows, self.path.with_suffix(".csv"))
         write_record(record, self.path)

@@ -103,6 +103,17 @@ class AttackedCase(KeptRecord):
         first = ("dice", "linf_over_budget") if self.attack == WORST else ()
         return {name: values[name] for name in (*first, *values)}
 
+    @staticmethod
+    def columns(labels: Sequence[str]) -> list[str]:
+        """The columns of robustness.csv."""
+        by_label = [f"dice_{label}" for label in labels]
+        return ["case", "attack", "eps_255", "mean_dice", *by_label, "linf_over_budget", "of", "of_eps_255"]
+
+    def cells(self) -> dict[str, Any]:
+        """The row of robustness.csv, by column."""
+        by_label = {f"dice_{label}": dice for label, dice in self.dice.items()}
+        return {**dict(self), "mean_dice": self.mean_dice, **by_label}
+
     @property
     def mean_dice(self) -> float:
         """Mean over the labels that are defined; NaN without any."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -51,6 +52,16 @@ class CaseMetrics(KeptRecord):
     dice: dict[str, Dice] = Field(default_factory=dict)
     hausdorff95_mm: dict[str, Number] = Field(default_factory=dict)
     surface_distance_mm: dict[str, Number] = Field(default_factory=dict)
+
+    @staticmethod
+    def columns(labels: Sequence[str]) -> list[str]:
+        """The columns of metrics.csv."""
+        return ["case", "mean_dice", *(f"{name}_{label}" for name in MEASURES for label in labels)]
+
+    def cells(self) -> dict[str, Any]:
+        """The row of metrics.csv, by column."""
+        by_label = {f"{name}_{label}": value for name in MEASURES for label, value in getattr(self, name).items()}
+        return {**dict(self), **by_label}
 
 
 class Metrics(Evaluated):

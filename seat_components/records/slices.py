@@ -16,7 +16,7 @@ from seat_components.files import write_atomically
 from seat_components.records.model import Record, validated
 from seat_components.refusals import refuse
 
-FOLDER = "slices"
+SLICES = "slices"
 _PICTURES = ("image", "label", "clean_prediction", "perturbation", "attacked_prediction")
 
 

@@ -68,7 +68,7 @@ class RunRecords:
             (self.history, history.FILE, "training curves and backpropagations (training writes it)"),
             (self.metrics, metrics.FILE, "clean metrics on whole volumes (evaluate.json writes it)"),
             (self.robustness, robustness.FILE, "everything about attacks (attack.json writes it)"),
-            (self.slices, f"{slices.FOLDER}/*.npz", "example slices (attack.json writes them)"),
+            (self.slices, f"{slices.SLICES}/*.npz", "example slices (attack.json writes them)"),
         )
         return [f"{means}: {file} is absent or empty" for record, file, means in parts if not record]
 
@@ -94,11 +94,11 @@ def read_run(folder: Path) -> RunRecords:
         history=read_history(folder / history.FILE) if is_there(folder / history.FILE) else None,
         metrics=read_metrics(folder / metrics.FILE) if is_there(folder / metrics.FILE) else None,
         robustness=read_robustness(folder / robustness.FILE) if is_there(folder / robustness.FILE) else None,
-        slices=tuple(read_slices(folder / slices.FOLDER)),
+        slices=tuple(read_slices(folder / slices.SLICES)),
     )
     if not (records.history or records.metrics or records.robustness or records.slices):
         refuse(
             f"{folder} has nothing to report: it must hold {history.FILE} with a finished epoch, {metrics.FILE}, "
-            f"{robustness.FILE} or {slices.FOLDER}/*.npz, as a bundle's output_dir does after a run"
+            f"{robustness.FILE} or {slices.SLICES}/*.npz, as a bundle's output_dir does after a run"
         )
     return records
