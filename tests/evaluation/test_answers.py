@@ -62,6 +62,21 @@ def test_an_image_for_which_the_network_fails_is_the_attacker_s_success(monkeypa
     assert f"under {attack} at {EPS_255}/255" in alarms["logits not finite"]
 
 
+def test_an_image_met_on_the_way_counts_though_another_one_is_returned():
+    """The network fails for the fourth image that it is asked about alone: the attack's second."""
+    met = []
+
+    def fourth(x):
+        met.append(x.detach().clone())
+        nowhere = torch.zeros_like(x, dtype=torch.bool)
+        nowhere[..., 2, 2] = len(met) > 3 and torch.equal(x.detach(), met[3])
+        return nowhere
+
+    dice, alarms = quick(broken(fourth))
+    assert dice["pgd-ce"] == 0 < dice["random"]
+    assert "under pgd-ce" in alarms["logits not finite"]
+
+
 def test_logits_that_are_not_finite_outside_the_budget_are_nobody_s_success(monkeypatch):
     """SEA's radii visit images outside; a user's images never lie there."""
     ((_, image, _),) = cases(1)
