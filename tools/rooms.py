@@ -25,12 +25,12 @@ def floors() -> list[list[str]]:
 
 
 def imports() -> nx.DiGraph:
-    """Which room imports which; a room has its number of ``files``."""
+    """Which room imports which; a room knows whether it is a ``folder``, or a single file."""
     modules = grimp.build_graph(_PACKAGE, cache_dir=None)
     rooms = nx.DiGraph()
     for module in sorted(modules.modules - {_PACKAGE}):
         room = _room(module)
-        rooms.add_node(room, files=rooms.nodes.get(room, {}).get("files", 0) + 1)
+        rooms.add_node(room, folder=rooms.nodes.get(room, {}).get("folder", False) or module.count(".") > 1)
         for imported in sorted(modules.find_modules_directly_imported_by(module) - {_PACKAGE}):
             if _room(imported) != room:
                 rooms.add_edge(room, _room(imported))
@@ -48,15 +48,11 @@ def picture() -> str:
     """
     rooms, stated = imports(), floors()
     ground: list[str] = []
-    while all(rooms.nodes[room]["files"] == 1 for room in stated[-1]):
+    while not any(rooms.nodes[room]["folder"] for room in stated[-1]):
         ground = [*stated.pop(), *ground]
     above = nx.transitive_reduction(rooms.subgraph(room for floor in stated for room in floor))
-    subjects = {room: _words(rooms.nodes[room]["files"]) for room in above}
-    return svg(stated, subjects, above.edges, [f"{name}.py" for name in ground])
-
-
-def _words(files: int) -> str:
-    return f"{files} files" if files > 1 else "one file"
+    names = {room: room if rooms.nodes[room]["folder"] else f"{room}.py" for room in above}
+    return svg(stated, names, above.edges, [f"{name}.py" for name in ground])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,43 +11,43 @@ import networkx as nx
 from scipy.optimize import isotonic_regression
 
 _BOX, _WAY, _GAP = 118.0, 14.0, 18.0  # widths
-_HEIGHT, _FLOOR, _MARGIN = 44.0, 96.0, 12.0
+_HEIGHT, _FLOOR, _MARGIN = 34.0, 82.0, 12.0
 _ROUNDS = 24
 _STYLE = (
-    "text{font-family:system-ui,sans-serif;text-anchor:middle;fill:#10222e}.name{font-size:15px;font-weight:600}"
-    ".files{font-size:12px}rect{fill:#cfe3f1;stroke:#5b88a6}.ground{fill:#e6e2d3;stroke:#8d8568}"
+    "text{font-family:system-ui,sans-serif;font-size:15px;font-weight:600;text-anchor:middle;fill:#10222e}"
+    "rect{fill:#cfe3f1;stroke:#5b88a6}.ground{fill:#e6e2d3;stroke:#8d8568}"
     "path.arrow{fill:none;stroke:#7d8c98;stroke-width:1.5;marker-end:url(#tip)}marker path{fill:#7d8c98}"
 )
 
 
 def svg(
     floors: Sequence[Sequence[str]],
-    subjects: Mapping[str, str],
+    names: Mapping[str, str],
     arrows: Iterable[tuple[str, str]],
     ground: Sequence[str],
 ) -> str:
     """SVG of boxes.
 
     Args:
-        floors: the boxes' names, from the uppermost floor to the lowest.
-        subjects: what stands below each name.
+        floors: the boxes, from the uppermost floor to the lowest.
+        names: what stands in each box.
         arrows: (from, to), from a floor to a lower one.
         ground: names in one wide box at the bottom.
     """
-    level = {name: number for number, names in enumerate(floors) for name in names}
+    level = {box: number for number, boxes in enumerate(floors) for box in boxes}
     ways = [_way(level, start, end) for start, end in sorted(arrows)]
     centres = _centres([list(floor) for floor in floors], ways)
-    left = min(x - _BOX / 2 for name, x in centres.items() if name in level) - _MARGIN
-    right = max(x + _BOX / 2 for name, x in centres.items() if name in level) + _MARGIN
+    left = min(centres[box] for box in level) - _BOX / 2 - _MARGIN
+    right = max(centres[box] for box in level) + _BOX / 2 + _MARGIN
     levels = {point: number for way in ways for point, number in way} | level
     shown = [_arrow([(centres[point] - left, levels[point]) for point, _ in way]) for way in ways]
     boxes = [
-        _box(centres[name] - left, number, _BOX, (name, subjects[name]))
-        for name, number in sorted(level.items(), key=lambda item: item[::-1])
+        _box(centres[box] - left, number, _BOX, names[box])
+        for box, number in sorted(level.items(), key=lambda item: item[::-1])
     ]
     width, bottom = right - left, len(floors)
     height = bottom * _FLOOR + _HEIGHT + 2 * _MARGIN
-    boxes.append(_box(width / 2, bottom, width - 2 * _MARGIN, (" · ".join(ground), "for all rooms"), "ground"))
+    boxes.append(_box(width / 2, bottom, width - 2 * _MARGIN, " · ".join(ground), "ground"))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '
         'role="img" aria-label="The rooms of the package; an arrow points to what a room imports.">\n'
@@ -110,11 +110,9 @@ def _arrow(points: Sequence[tuple[float, int]]) -> str:
     return f'<path class="arrow" d="{"".join(path)}"/>'
 
 
-def _box(x: float, floor: int, width: float, words: tuple[str, str], kind: str = "room") -> str:
-    name, subject = map(escape, words)
+def _box(x: float, floor: int, width: float, name: str, kind: str = "room") -> str:
     y = _MARGIN + floor * _FLOOR
     return (
         f'<rect class="{kind}" x="{x - width / 2:.1f}" y="{y:.1f}" width="{width:.1f}" height="{_HEIGHT:.0f}" rx="7"/>'
-        f'<text class="name" x="{x:.1f}" y="{y + 19:.1f}">{name}</text>'
-        f'<text class="files" x="{x:.1f}" y="{y + 35:.1f}">{subject}</text>'
+        f'<text x="{x:.1f}" y="{y + _HEIGHT / 2 + 5:.1f}">{escape(name)}</text>'
     )
