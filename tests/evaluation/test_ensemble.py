@@ -40,6 +40,14 @@ def test_steps_are_the_longest_attack_s_and_the_rest_in_proportion():
             protocol_of("strong", steps=steps)
 
 
+def test_another_number_of_draws_is_another_record():
+    assert protocol_of("quick").settings() == protocol_of("quick", draws=1).settings()
+    assert protocol_of("quick", draws=3).settings()["all"] == {"draws": 3}
+    for draws in (0, -1, 2.5, "many", True):
+        with pytest.raises(RefusalError, match="draws is"):
+            protocol_of("quick", draws=draws)
+
+
 def test_dlr_is_left_out_for_two_classes():
     names = [setting.attack for setting in protocol_of("strong", classes=2).attacks]
     assert "apgd-dlr" not in names
