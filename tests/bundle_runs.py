@@ -23,7 +23,15 @@ UNET = {
     "num_res_units": 1,
     "norm": "instance",
 }
-SMALL = {"network_def": UNET, "num_workers": 0, "batch_size": 3, "epochs": 4, "update_every": 1, "val_interval": 2}
+SMALL = {
+    "network_def": UNET,
+    "patch_size": [16, 16, 16],
+    "num_workers": 0,
+    "batch_size": 3,
+    "epochs": 4,
+    "update_every": 1,
+    "val_interval": 2,
+}
 
 
 def unet(network_def=UNET, **changes):

@@ -9,16 +9,21 @@ from seat_components.demo import run_demo
 from seat_components.refusals import RefusalError
 from seat_components.running import write_run_record
 
+# A small network and small patches; all else is as the job sets it.
+SMALL = {"network_def": json.dumps(UNET), "patch_size": [16, 16, 16]}
+
 
 def tree(folder):
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.mark.slow
-def test_train_evaluate_attack_report(bundle, tmp_path):
+def test_a_job_that_was_stopped_goes_on_to_its_report_and_leaves_the_bundle_alone(bundle, tmp_path):
     before = tree(bundle)
-    overrides = {"network_def": json.dumps(UNET)}
-    report = run_demo(bundle, tmp_path, epochs=2, overrides=overrides)
+    with pytest.raises(RefusalError, match="same command again"):
+        run_demo(bundle, tmp_path, epochs=2, overrides={**SMALL, "stop_after_minutes": 1e-4})
+    assert not (tmp_path / "eval" / "metrics.json").exists()
+    report = run_demo(bundle, tmp_path, epochs=2, overrides=SMALL)
     assert report == tmp_path / "eval" / "report.html"
     assert "<img" in report.read_text()
     for name in ("training_history.csv", "metrics.json", "robustness.json", "run.json"):
@@ -37,16 +42,6 @@ def test_a_run_on_other_data_is_not_taken_for_this_one(bundle, task04_phantom, t
 def test_a_step_that_fails_ends_the_job(bundle, tmp_path):
     with pytest.raises(RefusalError, match="'resume' ended with status 1"):
         run_demo(bundle, tmp_path, epochs=-1, overrides={"eps_255": -1})
-
-
-@pytest.mark.slow
-def test_training_that_was_stopped_is_not_evaluated_and_goes_on(bundle, tmp_path):
-    overrides = {"network_def": json.dumps(UNET)}
-    with pytest.raises(RefusalError, match="same command again"):
-        run_demo(bundle, tmp_path, epochs=2, overrides={**overrides, "stop_after_minutes": 1e-4})
-    assert not (tmp_path / "eval" / "metrics.json").exists()
-    run_demo(bundle, tmp_path, epochs=2, overrides=overrides)
-    assert (tmp_path / "eval" / "metrics.json").is_file()
 
 
 def test_a_folder_that_is_no_bundle_is_named(tmp_path):

@@ -7,8 +7,12 @@ from pathlib import Path
 from seat_components.records.model import Name, Record, read_record
 
 
-class _Training(Record):
+class _Cases(Record):
     task: Name
+
+
+class _Training(Record):
+    cases: _Cases
 
 
 def task_of(bundle: Path) -> str:
@@ -17,4 +21,4 @@ def task_of(bundle: Path) -> str:
     Raises:
         RefusalError: if that file is not one.
     """
-    return read_record(_Training, bundle / "configs" / "train.json", "Render the bundle again.").task
+    return read_record(_Training, bundle / "configs" / "train.json", "Render the bundle again.").cases.task

@@ -11,7 +11,7 @@ from scan_files import Geometry, above_mean, infer, noise, save_dicom, save_nift
 from scan_writing import itk_image
 
 from seat_components.data import inference_datalist
-from seat_components.inference import writer
+from seat_components.inference import masks
 from seat_components.refusals import RefusalError
 
 GEOMETRY = Geometry("PIR", (1.0, 1.0, 1.0), (12.0, -7.0))
@@ -78,7 +78,7 @@ def test_a_run_that_dies_while_writing_leaves_whole_masks(bundle, tmp_path, monk
     infer(bundle, tmp_path, tmp_path / "masks")
     before = {file.name: file.read_bytes() for file in (tmp_path / "masks").glob("*.nii.gz")}
     (tmp_path / "masks" / "b.nii.gz").unlink()
-    write, written = writer._write, []
+    write, written = masks._write, []
 
     def die_on_the_second(image, stream, compressed):
         written.append(image)
@@ -87,7 +87,7 @@ def test_a_run_that_dies_while_writing_leaves_whole_masks(bundle, tmp_path, monk
             raise KeyboardInterrupt
         write(image, stream, compressed)
 
-    monkeypatch.setattr(writer, "_write", die_on_the_second)
+    monkeypatch.setattr(masks, "_write", die_on_the_second)
     with pytest.raises(KeyboardInterrupt):
         infer(bundle, tmp_path, tmp_path / "masks")
     assert (tmp_path / "masks" / "a.nii.gz").read_bytes() == before["a.nii.gz"]

@@ -37,9 +37,17 @@ IMPORTABLE = {
     "psutil",
     "tensorboard",
     "fire",
+    "filelock",
+    "jinja2",
+    "pydantic",
+    "pydantic_core",
+    "typing_extensions",
 }
-# Only the report draws; attacks, planning and the benchmark are no part of training and inference.
-ROOMS_OF_TRAINING = ("bundles", "data", "evaluation", "inference", "networks", "tasks", "training", "weights")
+# Only the report draws; planning, experiments and the commands are no part of training and inference.
+ROOMS_OF_TRAINING = (
+    *("attacks", "bundles", "data", "evaluation", "inference", "networks"),
+    *("records", "running", "tasks", "training", "weights"),
+)
 # The literal parts that it looks up, or writes to, by path.
 LITERAL = {
     "train.json": ["train#trainer", "train#dataset", "validate#dataset"],

@@ -77,9 +77,9 @@ def test_equals_the_stock_form(
         assert distance(ours, theirs) < tolerance
 
 
-# Tasks whose patches the stock form fits beside the other tests; the larger ones have the same strides in PLANS.
+# A small patch, and a large one with strides that differ by axis; those of all other tasks are in PLANS.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["Task04_Hippocampus", "Task05_Prostate", "Task08_HepaticVessel", "Task09_Spleen"])
+@pytest.mark.parametrize("name", ["Task04_Hippocampus", "Task05_Prostate"])
 def test_equals_the_stock_form_at_full_patch_size(name: str) -> None:
     torch.manual_seed(0)
     task = load_task(name)

@@ -19,6 +19,7 @@ EXCUSED = {
     "make test": Needs.ITSELF,
     "make lint": Needs.ITSELF,
     "make run": Needs.ITSELF,
+    "make label-env": Needs.ITSELF,
     "make run DATA=<folder of MSD Task04_Hippocampus>": Needs.ITSELF,
     "make fuzz": Needs.LONG,
     "make kills": Needs.LONG,
