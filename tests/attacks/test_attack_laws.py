@@ -7,55 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from linear_voxels import SHAPES, LinearVoxels
+from attacked_network import EPS, SmallNetwork, each_attack, example, run
 from monai.data import MetaTensor
 from torch import Tensor, nn
 
 from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, cospgd, pgd
 from seat_components.budget import IntensityBudget
-
-EPS = 16 / 255
-STEPS = 6
-each_attack = pytest.mark.parametrize("name", ATTACKS)
-
-
-class SmallNetwork(nn.Module):
-    """Two convolutions over three classes, with parts whose behaviour depends on their mode."""
-
-    def __init__(self, rank: int = 2) -> None:
-        super().__init__()
-        convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1]
-        normalisation = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)[rank - 1]
-        self.body = nn.Sequential(
-            convolution(2, 6, 3, padding=1),
-            normalisation(6),
-            nn.Dropout(0.5),
-            nn.SiLU(),
-            convolution(6, 3, 3, padding=1),
-        )
-        generator = torch.Generator().manual_seed(1)
-        for part in self.parameters():
-            part.data = torch.randn(part.shape, generator=generator) * 0.5
-
-    def forward(self, image: Tensor) -> Tensor:
-        logits: Tensor = self.body(image)
-        return logits
-
-
-def example(rank: int = 2, batch: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """An image and the label that ``SmallNetwork`` predicts for it, with a few voxels changed."""
-    generator = torch.Generator().manual_seed(seed)
-    image = torch.randn((batch, 2, *SHAPES[rank]), generator=generator)
-    image[:, 1] *= 100
-    label = torch.randint(0, 3, (batch, 1, *SHAPES[rank]), generator=generator)
-    predicted = SmallNetwork(rank).eval()(image).argmax(dim=1, keepdim=True)
-    return image, torch.where(torch.rand(label.shape, generator=generator) < 0.8, predicted, label)
-
-
-def run(name: str, predictor: Any, image: Tensor, label: Tensor, seed: int = 3, **options: Any) -> Tensor:
-    """The attack of that name with a few steps and a fixed seed."""
-    options = {"eps": EPS, "steps": STEPS, **options}
-    return ATTACKS[name](predictor, image, label, generator=torch.Generator().manual_seed(seed), **options)
 
 
 @each_attack
@@ -267,44 +224,6 @@ def test_more_steps_are_never_worse(attack: Any) -> None:
         losses.append(LOSSES["ce"](network(adversarial), label))
     for fewer, more in pairwise(losses):
         assert (more >= fewer).all()
-
-
-PASSES = {"random": (1, 0), "square": (STEPS, 0)}
-"""Forward and backward passes of one restart; of the others a pass each way per step, and the last iterate's."""
-
-
-@each_attack
-@pytest.mark.parametrize("restarts", [1, 2])
-def test_no_attack_makes_more_passes_than_its_algorithm_needs(name: str, restarts: int) -> None:
-    image, label = example(batch=2)
-    predictor = CountingPredictor(SmallNetwork())
-    # So small a budget that nothing crosses, which would cost FAB more.
-    run(name, predictor, image, label, restarts=restarts, eps=1e-4)
-    forwards, backwards = PASSES.get(name, (STEPS + 1, STEPS))
-    if (name, restarts) == ("random", 1):
-        forwards = 0  # a single draw is taken as it is
-    passes, needed = (predictor.forwards, predictor.backwards), (2 * restarts * forwards, 2 * restarts * backwards)
-    if name == "fab":  # ends where it stands still
-        assert 2 < passes[0] <= needed[0]
-        assert passes[1] <= needed[1]
-    else:
-        assert passes == needed
-
-
-def test_fab_ends_where_it_stands_still() -> None:
-    """A voxel classifier without curvature: the first step ends at the budget's corner, and so would the second."""
-    problem = LinearVoxels.draw(2, 2)
-    predictor = CountingPredictor(problem)
-    run("fab", predictor, problem.image, problem.label, eps=0.01, steps=50)
-    assert (predictor.forwards, predictor.backwards) == (2 * 2, 2 * 2)
-
-
-def test_fab_asks_once_more_where_a_step_has_crossed_and_three_times_in_the_end() -> None:
-    image, label = example(batch=1)
-    predictor = CountingPredictor(SmallNetwork())
-    run("fab", predictor, image, label, eps=1.0)
-    assert STEPS + 1 + 3 < predictor.forwards <= 2 * STEPS + 3
-    assert predictor.backwards == STEPS
 
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if name != "random"])
