@@ -23,7 +23,7 @@ EXCUSED = {
     "make run DATA=<folder of MSD Task04_Hippocampus>": Needs.ITSELF,
     "make fuzz": Needs.LONG,
     "make kills": Needs.LONG,
-    "python tests/fuzz.py tests/data/test_damage.py": Needs.LONG,
+    "python tests/fuzz.py tests/data/test_damage.py tests/data/test_stated_geometry.py": Needs.LONG,
     "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
