@@ -42,7 +42,7 @@ def test_the_commands_that_all_cards_share_run_in_a_ct_bundle_too():
 
 @pytest.mark.parametrize("command", [command for command, needs in EXCUSED.items() if needs is Needs.ITSELF])
 def test_what_is_excused_as_itself_is_run_by_integration(command):
-    lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
+    lines = [line.split(" || ")[0].strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
     start, _, placeholder = command.partition("<")
     assert command == ".ci/run" or any(line.startswith(start) if placeholder else line == start for line in lines)
 
