@@ -116,7 +116,7 @@ def test_an_existing_folder_is_refused_before_anything_is_measured(tmp_path):
 
 @pytest.mark.parametrize("fold", range(5))
 def test_each_fold_is_found_by_the_bundle(own_bundle, dataset, fold, tmp_path):
-    flow = workflow(own_bundle, ["train"], **folders(dataset, tmp_path), fold=fold, **SMALL, **PATCHES)
+    flow = workflow(own_bundle, ["train"], **folders(dataset, tmp_path), fold=fold, **{**SMALL, **PATCHES})
     found = {
         section: [
             Path(case["image"]).name.removesuffix(".nii.gz")
@@ -134,7 +134,7 @@ def test_a_fold_it_does_not_have_is_refused(own_bundle, dataset, tmp_path):
 
 def test_an_epoch_of_another_fold_trains(own_bundle, dataset, tmp_path):
     options = {**SMALL, "epochs": 1, "val_interval": 1}
-    workflow(own_bundle, ["train"], **folders(dataset, tmp_path), fold=1, **options, **PATCHES).run()
+    workflow(own_bundle, ["train"], **folders(dataset, tmp_path), fold=1, **{**options, **PATCHES}).run()
     assert (tmp_path / "model.pt").is_file()
     (row,) = csv.DictReader((tmp_path / "training_history.csv").open())
     assert np.isfinite(float(row["val_dice_organ"]))
