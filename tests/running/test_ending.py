@@ -14,7 +14,7 @@ from seat_components.training import TrainingCheckpoint
 pytestmark = pytest.mark.slow
 
 # What a test may make smaller; num_workers is not among it.
-SMALL = {"network_def": UNET, "patch_size": [16, 16, 16], "val_patch_size": [16, 16, 16], "val_interval": 1}
+SMALL = {"network_def": UNET, "patch_size": [16, 16, 16], "val_patch_size": [32, 48, 32], "val_interval": 1}
 # Far beyond what ending takes on the busiest machine: a process that stands still is what this would find.
 PATIENCE = 300
 FOREVER = 100_000

@@ -85,7 +85,7 @@ def test_a_stopped_and_resumed_training_is_one_run_and_each_evaluation_another(c
     require_same_in_tensorboard(output, metrics)
 
     options = {"network_def": UNET, "dataset_dir": str(task04_phantom), "weights": copy / "models" / "model.pt"}
-    for configs, further in ((["train", "evaluate"], {}), (["train", "attack"], {"attack_eps_255": [8]})):
+    for configs, further in ((["train", "evaluate"], {}), (["train", "attack"], {"attack_eps_255": [8], "steps": 2})):
         done = tracked(copy, configs, nowhere, **options, **further)
         assert done.returncode == 0, done.stdout[-2000:]
     found = runs(output / "mlruns.db")
