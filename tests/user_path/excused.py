@@ -10,7 +10,7 @@ class Needs(Enum):
     GPU = "a GPU"
     DAYS = "days"
     QUIET = "a machine that does nothing else, for a quarter of an hour"
-    LONG = "half an hour or more, for what the tests do with fewer inputs and fewer kills"
+    LONG = "minutes to an hour, for what the tests do with fewer inputs and fewer kills"
     ITSELF = "itself: it runs the tests, or .ci/run runs it beside them"
 
 
