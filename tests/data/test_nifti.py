@@ -50,7 +50,8 @@ def test_geometry_and_values_are_those_of_nibabel(
     assert np.array_equal(values, image.get_fdata(dtype=np.float32))
     assert np.array_equal(meta["affine"], image.affine)
     best = sform if codes[0] else qform if codes[1] else image.header.get_base_affine()
-    assert np.allclose(meta["affine"], best, atol=1e-4)
+    # The quaternion's first number is a root of 1 - b² - c² - d² in float32: near half a turn it is 5e-4 off.
+    assert np.allclose(meta["affine"], best, atol=1e-4 if codes[0] else 1e-3 * max(spacing))
 
 
 def unset_qform(path, pixdim):
