@@ -32,13 +32,13 @@ def upsample(volume: Tensor, scale: list[float]) -> Tensor:
     if is_scripting():
         result = F.interpolate(volume, scale_factor=scale, mode="trilinear", align_corners=True)
     elif volume.device.type != "cpu" and not stock_operators_only():
-        result = upsample_by_matrices(volume, scale)
+        result = _upsample_by_matrices(volume, scale)
     else:
         result = F.interpolate(volume, scale_factor=scale, mode="trilinear", align_corners=True)
     return result
 
 
-def upsample_by_matrices(volume: Tensor, scale: list[float]) -> Tensor:
+def _upsample_by_matrices(volume: Tensor, scale: list[float]) -> Tensor:
     """``upsample`` as one matrix product per axis, in the volume's type and memory layout; the same in every run."""
     last = volume.is_contiguous(memory_format=torch.channels_last_3d) and not volume.is_contiguous()
     # With the axes in the order in which they lie in memory, each product reads and writes whole rows.

@@ -21,10 +21,13 @@ from seat_components.networks.pretrained import unwrap
 from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically
+from seat_components.training.operators import resume_form
 from seat_components.training.random_state import random_state, set_random_state
 from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
+
+_KERNELS = ("fused", "foreach", "capturable")
 
 
 class Stateful(Protocol):
@@ -58,6 +61,7 @@ class TrainingCheckpoint:
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
         settings: name → value of what the run is trained with; a resumed run says where one has changed.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
+        operators: the form of the network's operators that was asked for, "auto" for any; a resumed run keeps its own.
 
     Attributes:
         stopped_by: the signal that has stopped the training before its end; None if none has.
@@ -74,11 +78,13 @@ class TrainingCheckpoint:
         stop_after_minutes: float | None = None,
         settings: Mapping[str, Any] | None = None,
         kept_settings: Collection[str] = ("learning_rate",),
+        operators: str = "auto",
     ) -> None:
         self.path = Path(directory) / self.FILE_NAME
         self.previous = Path(directory) / self.PREVIOUS_NAME
         self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
         self.kept_settings = frozenset(kept_settings)
+        self.operators = operators
         self.stopped_by: signal.Signals | None = None
         self.parts = dict(parts)
         self.resume = resume
@@ -145,6 +151,8 @@ class TrainingCheckpoint:
                 _take_over(part, content["parts"][name])
             except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
+        # Before the form was stored, there was one.
+        resume_form(unwrap(engine.network), self.operators, content.get("operators", "fast"), self.path)
         length = engine.state.epoch_length
         engine.state.iteration = iteration * length // before
         engine.state.epoch = engine.state.iteration // length
@@ -193,7 +201,7 @@ class TrainingCheckpoint:
         try:
             if engine.scaler is not None and self._loaded["scaler"]:
                 engine.scaler.load_state_dict(self._loaded["scaler"])
-            set_random_state(self._loaded["random"])
+            set_random_state(self._loaded["random"], engine.state.device)
         except Exception as error:  # of another kind than was written, they may raise anything
             refuse(f"{self.path} does not fit this run ({error}). {self._way_out()}")
         self._loaded = None
@@ -240,7 +248,8 @@ class TrainingCheckpoint:
             "settings": self.settings,
             "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
             "scaler": None if engine.scaler is None else engine.scaler.state_dict(),
-            "random": random_state(),
+            "random": random_state(engine.state.device),
+            "operators": getattr(unwrap(engine.network), "operators", None),
         }
         if idist.get_rank() == 0:
             if self._is_ours and self.path.is_file():
@@ -259,7 +268,11 @@ def _plain(value: Any) -> Any:
 def _take_over(part: Stateful, state: Any) -> None:
     if isinstance(part, torch.optim.Optimizer):
         _require_usable(part, state)
+        # How its kernels run is this machine's affair, not that of the one where the checkpoint was written.
+        own = [{name: group[name] for name in _KERNELS if name in group} for group in part.param_groups]
         part.load_state_dict(state)
+        for group, kernels in zip(part.param_groups, own, strict=True):
+            group.update(kernels)
     elif not isinstance(part, nn.Module):
         part.load_state_dict(state)
     elif faults := weight_faults(unwrap(part), state):

@@ -14,7 +14,7 @@ from seat_components.buffers import Buffers
 from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend_noise
-from seat_components.training.update import TrainingUpdate, gradient_of
+from seat_components.training.update import TrainingUpdate, autocast_of, gradient_of
 
 
 class CleanUpdate(TrainingUpdate):
@@ -163,7 +163,7 @@ class PGDUpdate(PerturbedUpdate):
         gradients = []
         for image_part, label_part in zip(image.chunk(self.pieces), label.chunk(self.pieces), strict=True):
             inputs = image_part.detach().requires_grad_()
-            with self._autocast(engine):
+            with autocast_of(engine):
                 loss = engine.loss_function(engine.inferer(inputs, network), label_part).mean()
             self._scaled(engine, loss).backward(inputs=[inputs])
             self.statistics.count_backward(len(image_part))
