@@ -12,14 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from seat_components.networks import ROG, on_device, upsampling
 from seat_components.networks.operators import runs_own_functions
-from seat_components.networks.rog import MEMORY_MODES
 
 STRIDES = [[1, 1, 1], [1, 1, 1], [2, 2, 2]]
 # What only says how memory is read; a device is asked for all the others.
 VIEWS = {"alias", "as_strided", "detach", "expand", "permute", "select", "slice", "split", "squeeze"}
 VIEWS |= {"t", "transpose", "unsqueeze", "view", "_unsafe_view"}
 # A forward pass and a backward pass, to weights and image, as a GPU issues them.
-MOST_OPERATORS = {"stock": 778, "fast": 2290}
+MOST_OPERATORS = {"stock": 781, "fast": 2471}
 
 
 class Issued(TorchDispatchMode):
@@ -53,16 +52,22 @@ def gradients(network: nn.Module, image: Tensor) -> list[Tensor]:
     return [logits, *torch.autograd.grad(logits.square().sum(), [image, *network.parameters()])]
 
 
-@pytest.mark.parametrize(("mode", "matrices"), [*((mode, False) for mode in MEMORY_MODES), ("default", True)])
-def test_both_forms_compute_the_same(monkeypatch: pytest.MonkeyPatch, mode: str, matrices: bool) -> None:
+def test_both_forms_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    network = ROG(1, 3, STRIDES, memory=mode).double()
-    image = torch.rand(1, 1, 8, 8, 16, dtype=torch.float64)
+    network = ROG(1, 3, STRIDES).double()
+    # Below 8 voxels on the coarsest level, normalising magnifies every rounding.
+    image = torch.rand(1, 1, 16, 16, 16, dtype=torch.float64)
     expected = gradients(network, image)
     network.operators = "stock"
-    if matrices:
-        monkeypatch.setattr("seat_components.networks.rog.upsample", by_matrices)
-    for ours, theirs in zip(gradients(network, image), expected, strict=True):
+    assert_same(gradients(network, image), expected)
+    # As it runs off the CPU, in the mode that keeps the least.
+    monkeypatch.setattr("seat_components.networks.rog.upsample", by_matrices)
+    network.memory = "checkpoint"
+    assert_same(gradients(network, image), expected)
+
+
+def assert_same(found: list[Tensor], expected: list[Tensor]) -> None:
+    for ours, theirs in zip(found, expected, strict=True):
         assert ((ours - theirs).norm() / theirs.norm()).item() < 1e-10
 
 

@@ -28,7 +28,7 @@ def test_signs_of_the_input_gradient_are_those_of_float32(monkeypatch, form):
     net = ROG(1, 3, [[1, 1, 1], [1, 1, 1], [2, 2, 2]], operators=form)
     # As off the CPU, in the type that comes.
     monkeypatch.setattr("seat_components.networks.rog.upsample", upsampling._upsample_by_matrices)
-    image, label = torch.randn(1, 1, 8, 16, 16), torch.randint(3, (1, 1, 8, 16, 16))
+    image, label = torch.randn(1, 1, 16, 16, 16), torch.randint(3, (1, 1, 16, 16, 16))
     gradients = []
     for engine in (trainer(net, CleanUpdate(), []), scaled_trainer(net, CleanUpdate(), [], 1)):
         engine.state.output = {}
