@@ -22,7 +22,8 @@ from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, ex
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
+from seat_components.evaluation.scoring import Answer, Scorer
+from seat_components.evaluation.watch import AnswerWatch, AttackEndedError
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)
@@ -207,31 +208,42 @@ class Ensemble:
     ) -> tuple[Tensor, Answer]:
         """The adversarial image and the answer for it; ``words`` seed the attack, ``cost`` names what it counts as."""
         budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
-        counting = FailureWatch(predictor, case, budget)
+        gradient = is_gradient_attack(setting.attack)
+        watch = AnswerWatch(
+            predictor,
+            case,
+            budget,
+            self.scorer,
+            clean,
+            self.protocol.looks_at_dice,
+            self.protocol.patience if gradient else None,
+        )
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
         start = time.monotonic()
-        adversarial = ATTACKS[setting.attack](
-            counting,
-            case.image,
-            case.label,
-            eps=eps_255 / 255,
-            bounds=self.bounds,
-            generator=generator,
-            outputs=self.reading.outputs,
-            ignore_index=self.reading.ignore_index,
-            draws=self.protocol.draws,
-            **setting.options,
-        )
+        try:
+            adversarial = ATTACKS[setting.attack](
+                watch,
+                case.image,
+                case.label,
+                eps=eps_255 / 255,
+                bounds=self.bounds,
+                generator=generator,
+                outputs=self.reading.outputs,
+                ignore_index=self.reading.ignore_index,
+                draws=self.protocol.draws,
+                **setting.options,
+            )
+        except AttackEndedError as ended:
+            adversarial = ended.image
         if cost is not None:
-            self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
+            self.records.add_cost(cost, watch.forwards, watch.backwards, time.monotonic() - start)
+        answer = self.scorer.answer(predictor, adversarial, case.label)
+        if watch.image is not None and watch.dice < float(answer.dice.mean()):
+            adversarial, answer = watch.image, self.scorer.answer(predictor, watch.image, case.label)
         if not budget.holds(adversarial, case.image):
             raise AssertionError(
                 f"{setting.attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect"
             )
-        # A network that answered for the clean image and fails for another within the budget has no answer to score.
-        if counting.found is not None and clean.failed == 0:
-            adversarial = counting.found
-        answer = self.scorer.answer(predictor, adversarial, case.label)
         if answer.failed > clean.failed == 0:
             answer = replace(answer, dice=torch.zeros_like(answer.dice))
             row = CheckedCase(

@@ -55,6 +55,9 @@ class Protocol:
         checks: attacks that tell whether the others were strong enough.
         checked_cases: the first cases, on which the checks run.
         draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
+        keeps_lowest: of the images that an attack asks about, the one of lowest Dice is its result, and Dice 0 ends it;
+            otherwise the attack's own result, of highest loss, as published.
+        patience: a gradient attack ends where so many images in a row have not lowered Dice; None for never.
     """
 
     attacks: tuple[AttackSetting, ...]
@@ -63,11 +66,18 @@ class Protocol:
     checks: tuple[Check, ...] = ()
     checked_cases: int = 0
     draws: int = 1
+    keeps_lowest: bool = True
+    patience: int | None = None
 
     @property
     def follows_gradients(self) -> bool:
         """Whether any attack needs the network's gradient."""
         return any(is_gradient_attack(setting.attack) for setting in self.attacks)
+
+    @property
+    def looks_at_dice(self) -> bool:
+        """Whether the image of lowest Dice is kept; the lowest of several draws would be the luckiest."""
+        return self.keeps_lowest and self.draws == 1
 
     def scaled(self, steps: int | None) -> Protocol:
         """The protocol with ``steps`` in place of its own, each attack's steps and queries in proportion."""
@@ -92,6 +102,8 @@ class Protocol:
         everywhere = {
             **({"skips_at_zero": True} if self.skips_at_zero else {}),
             **({"draws": self.draws} if self.draws > 1 else {}),
+            **({"keeps": "lowest Dice"} if self.looks_at_dice else {}),
+            **({"patience": self.patience} if self.patience is not None else {}),
         }
         return {**parts, "all": everywhere} if everywhere else parts
 
@@ -128,6 +140,7 @@ PROTOCOLS: dict[str, Protocol] = {
             AttackSetting("square", {"steps": 5}),
         ),
         steps=5,
+        keeps_lowest=False,
     ),
     # What a robustness number should stand on. Each attack has 100 steps (PGD shares them among five starts), and those
     # that most often find the worst case run first, as a case at Dice 0 is skipped.
