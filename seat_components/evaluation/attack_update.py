@@ -159,9 +159,10 @@ class AttackUpdate:
     def report(self) -> str:
         """The summary as lines of text."""
         alarms, checked = raise_alarms(self.records), examined(self.records)
+        record = self.records.record()
         lines = [
-            f"{row.attack:>22} at {row.eps_255:>4g}/255: Dice {row.mean_dice:.4f} ({row.cases} cases)"
-            for row in self.records.record().summary
+            f"{row.attack:>22} at {record.eps_in_words(row.eps_255):>8}: Dice {row.mean_dice:.4f} ({row.cases} cases)"
+            for row in record.summary
         ]
         lines += [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in alarms]
         silent = [name for name in checked if name not in {alarm["alarm"] for alarm in alarms}]

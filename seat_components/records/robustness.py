@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from seat_components.budget import RANGE
 from seat_components.records.attacked import (
     CLEAN,
+    MAIN_EPS_255,
     NOT_ATTACKS,
     WORST,
     Alarm,
@@ -60,6 +61,10 @@ class AttackedEvaluation(Evaluated):
     outputs: str = "softmax"
     ignore_index: int | None = None
     device: str = ""
+
+    def eps_in_words(self, eps_255: float) -> str:
+        """``8/255``, or ``8/255 of contrast`` where that is what ε is a share of."""
+        return f"{eps_255:g}/255" + ("" if self.budget == RANGE else f" of {self.budget}")
 
 
 class Robustness(AttackedEvaluation):
@@ -116,6 +121,11 @@ class Robustness(AttackedEvaluation):
     def compared_eps(self) -> float | None:
         """The budget that tables show (see ``main_budget``); None without any."""
         return main_budget(self.budgets) if self.budgets else None
+
+    @property
+    def at_papers_budget(self) -> bool:
+        """Whether tables show the paper's budget, 8/255 of the range."""
+        return self.budget == RANGE and self.compared_eps == MAIN_EPS_255
 
     @property
     def case_names(self) -> list[str]:
