@@ -101,7 +101,7 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
             images.append(
                 Image(
                     f"contrast_{eps:g}",
-                    f"Each case under its worst attack, by what the budget is of its contrast, ε = {eps:g}/255",
+                    f"Worst-case Dice against ε_b / standard deviation, ε = {eps:g}/255",
                     "One point per case: "
                     + _cases_of(runs, shares)
                     + ". ε_b / standard deviation of the image as it was attacked, mean over channels: where ε_b is a "
