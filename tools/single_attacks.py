@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from seat_components.attacks import SEA_RADII
 from seat_components.attacks.predictor import evaluating
+from seat_components.budget import BUDGETS, RANGE
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import sha256
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--attacks", nargs="+", required=True, metavar="ATTACK:STEPS")
     parser.add_argument("--cases", type=int, default=8)
     parser.add_argument("--eps_255", type=float, default=8)
+    parser.add_argument("--budget", choices=BUDGETS, default=RANGE, help="what ε is a share of")
     parser.add_argument("--out", type=Path, required=True, help="the network's folder")
     given = parser.parse_args(arguments)
     network, labels, cases = network_and_cases(given.bundle, given.weights, given.dataset, given.network, given.cases)
@@ -74,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 attack, _, steps = word.partition(":")
                 setting = AttackSetting(attack, {"steps": int(steps), **OPTIONS.get(attack, {})})
                 protocol = Protocol((setting,))
-                header = AttackedEvaluation(protocol="single", settings=protocol.settings(), weights_sha256=known)
+                header = AttackedEvaluation(
+                    protocol="single", settings=protocol.settings(), weights_sha256=known, budget=given.budget
+                )
                 records = RobustnessRecords(given.out / word.replace(":", "-"), header, labels[1:])
                 ensemble = Ensemble(records, protocol, given.eps_255)
                 if not ensemble.is_complete(case.name, case.place):

@@ -19,6 +19,7 @@ from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.buffers import Buffers
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
+from seat_components.evaluation.budget_share import budget_share
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
@@ -38,9 +39,9 @@ class Ensemble:
     are left out count with that 0, so that no case drops out of a mean.
 
     Args:
-        records: where the results go.
+        records: where the results go; what ε is a share of stands in their head.
         protocol: the attacks and checks.
-        eps_255: budgets, in units of 1/255 of the intensity range.
+        eps_255: budgets, in units of 1/255.
         seed: seed of random starts and searches.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         reading: how logits are read.
@@ -64,6 +65,10 @@ class Ensemble:
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
         self.reading, self.progress = reading or Reading(), progress
         self.scorer = Scorer(records.labels, self.reading, bounds, protocol.draws)
+
+    def budget(self, image: Tensor, eps_255: float) -> IntensityBudget:
+        """What may be done to an image (1, C, *spatial)."""
+        return IntensityBudget.of(image, eps_255 / 255, self.bounds, self.records.header.budget)
 
     def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
         """The attacks and budgets of the case at ``place``, from 0, among all cases."""
@@ -114,6 +119,9 @@ class Ensemble:
         buffers = Buffers(modules_behind(predictor))
         answer = self.scorer.first_answer(predictor, case)
         self.records.volumes[case.name] = self.scorer.volumes(case)
+        for eps in self.eps_255:
+            share = budget_share(case, eps, self.budget(case.image, eps), self.reading)
+            self.records.shares[case.name, eps] = share
         if case.name in self.records.unfinished:
             self._drop_partial_budgets(case)
         self.records.unfinished.add(case.name)
@@ -207,7 +215,7 @@ class Ensemble:
         clean: Answer,
     ) -> tuple[Tensor, Answer]:
         """The adversarial image and the answer for it; ``words`` seed the attack, ``cost`` names what it counts as."""
-        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
+        budget = self.budget(case.image, eps_255)
         gradient = is_gradient_attack(setting.attack)
         watch = AnswerWatch(
             predictor,
@@ -227,6 +235,7 @@ class Ensemble:
                 case.label,
                 eps=eps_255 / 255,
                 bounds=self.bounds,
+                budget=self.records.header.budget,
                 generator=generator,
                 outputs=self.reading.outputs,
                 ignore_index=self.reading.ignore_index,
@@ -256,7 +265,7 @@ class Ensemble:
     def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
         attacked = Attacked(attack, eps_255, image, answer.prediction, answer.dice)
         if not self.records.has(case.name, attack, eps_255):
-            over = IntensityBudget.of(case.image, eps_255 / 255, self.bounds).linf_over_budget(image, case.image)
+            over = self.budget(case.image, eps_255).linf_over_budget(image, case.image)
             self.records.add(case.name, attack, eps_255, answer.dice[0].tolist(), over)
             logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
         return attacked
