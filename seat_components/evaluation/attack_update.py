@@ -81,7 +81,7 @@ class AttackUpdate:
         draws: int = 1,
         budget: str = RANGE,
     ) -> None:
-        chosen = protocol_of(protocol, steps, len(label_names), draws)
+        chosen = protocol_of(protocol, steps, draws)
         if scope not in _SCOPES:
             refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(_SCOPES)}")
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):

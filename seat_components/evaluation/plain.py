@@ -69,7 +69,7 @@ def robustness_of(
     check_budget(budget)
     reading = Reading(outputs, ignore_index)
     structures = labels if outputs == "sigmoid" else labels[1:]
-    chosen = protocol_of(protocol, steps, 2 if outputs == "sigmoid" else len(labels), draws)
+    chosen = protocol_of(protocol, steps, draws)
     header = AttackedEvaluation(
         protocol=protocol,
         settings=chosen.settings(),
