@@ -25,9 +25,10 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
                     f"training_{i}",
                     f"{run.name}: training",
                     f"{run.history.epochs} epochs. Loss of each batch's last replay; Dice on the validation cases "
-                    f"({run.description.val_images}), where validated; K̃, the mean L1 norm of the loss's gradient at "
-                    "the (perturbed) input, with the threshold that the schedule compares it with; and g, the "
-                    "backpropagations per batch.",
+                    f"({run.description.val_images}), where validated, and of a training batch under five steps of "
+                    "PGD, by which overfitting to the training's own noise shows; K̃, the mean L1 norm of the loss's "
+                    "gradient at the (perturbed) input, with the threshold that the schedule compares it with; and g, "
+                    "the backpropagations per batch.",
                     png(training_curves(run, run.history, style)),
                 )
             )

@@ -39,6 +39,9 @@ def test_training_curves_are_the_history(runs: list[RunRecords]) -> None:
     assert loss.get_lines()[0].get_ydata() == pytest.approx(history["train_loss"])
     validated = ~np.isnan(history["val_mean_dice"])
     assert line(dice, "mean") == (history.epoch[validated].tolist(), history["val_mean_dice"][validated].tolist())
+    looked = ~np.isnan(history["overfit_dice"])
+    assert looked.any()
+    assert line(dice, "training batch, attacked")[1] == history["overfit_dice"][looked].tolist()
     assert line(dice, "Posterior")[1] == history.val_dice["Posterior"][validated].tolist()
     assert line(norm, "K̃")[1] == history["gradient_norm"].tolist()
     threshold = line(norm, "threshold φ·K̃")[1]
