@@ -20,10 +20,12 @@ from seat_components.buffers import Buffers
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.case import Attacked, Case
+from seat_components.evaluation.least_budget import LeastBudgetSearch, smallest_fall
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
+from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
 _CHECKS_COST = "checks"
@@ -44,9 +46,10 @@ class Ensemble:
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         reading: how logits are read.
         progress: show a bar per case where the standard error is a terminal.
+        least_budget: also look for each case's least budget, after its attacks.
 
     Raises:
-        RefusalError: for budgets outside (0, 255].
+        RefusalError: for budgets outside (0, 255]; for a least budget where the protocol follows no gradients.
     """
 
     def __init__(
@@ -58,7 +61,14 @@ class Ensemble:
         bounds: tuple[float, float] | None = None,
         reading: Reading | None = None,
         progress: bool = False,
+        least_budget: bool = False,
     ) -> None:
+        if least_budget and not protocol.follows_gradients:
+            refuse(
+                "least_budget looks for the least budget along gradients, but none of the protocol's attacks follows "
+                "any: take another protocol, or leave it out"
+            )
+        self.least_budget = least_budget
         self.eps_255 = budgets_of(eps_255, "attack_eps_255")
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
         self.reading, self.progress = reading or Reading(), progress
@@ -84,8 +94,10 @@ class Ensemble:
             return False
         rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
         checks = [*questions(self.protocol.follows_gradients), *(check.name for check in self.checks(place))]
-        return all(self.records.has(case, *row) for row in rows) and all(
-            self.records.has_check(case, check) for check in checks
+        return (
+            all(self.records.has(case, *row) for row in rows)
+            and all(self.records.has_check(case, check) for check in checks)
+            and not self._lacks_least_budget(case)
         )
 
     def attack(
@@ -131,12 +143,25 @@ class Ensemble:
             if not self.records.has_check(case.name, check.name):
                 self._check(predictor, check, case, answer)
                 self._write()
+        if self._lacks_least_budget(case.name):
+            rows = [row for row in self.records.cases if row.case == case.name]
+            search = LeastBudgetSearch(self.scorer, self.seed)
+            self.records.least_budgets[case.name] = search.find(predictor, case, answer, rows)
+            self._write()
         worst = self._as_recorded(predictor, case, worst, answer)
         if finish is not None:
             finish(clean, worst)
         self.records.unfinished.discard(case.name)
         self._write()
         return clean, worst
+
+    def _lacks_least_budget(self, case: str) -> bool:
+        """Whether it is asked for and not on record, or an attack that has run since has found a smaller one."""
+        if not self.least_budget:
+            return False
+        known = self.records.least_budgets.get(case)
+        seen = smallest_fall([row for row in self.records.cases if row.case == case])
+        return known is None or (seen is not None and seen.eps_255 < known.least)
 
     def _examine(self, predictor: Predictor, case: Case, first: Answer, buffers: Buffers) -> None:
         """Ask about the clean image again, and record what that says about the network."""

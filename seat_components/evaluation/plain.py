@@ -37,6 +37,7 @@ def robustness_of(
     draws: int = 1,
     output_key: int | str | None = None,
     progress: bool = True,
+    least_budget: bool = False,
 ) -> dict[str, Any]:
     """Run a protocol on a network, and return what ``robustness.json`` would hold.
 
@@ -57,6 +58,7 @@ def robustness_of(
         draws: how often a network that answers differently each time is asked; the numbers are means.
         output_key: where the predictor returns a tuple, list or dict, which part of it are the logits.
         progress: show a bar per case where the standard error is a terminal.
+        least_budget: also look for each case's least budget (see ``LeastBudgetSearch``).
 
     Raises:
         RefusalError: for an unknown protocol, or numbers outside their range.
@@ -77,7 +79,7 @@ def robustness_of(
         ignore_index=ignore_index,
     )
     records = RobustnessRecords(None, header, structures)
-    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress)
+    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress, least_budget)
     logits = _LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):

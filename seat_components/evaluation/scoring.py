@@ -93,6 +93,14 @@ class Scorer:
     def _answer(self, predictor: Predictor, image: Tensor, label: Tensor) -> Answer:
         with torch.no_grad():
             logits = ask(predictor, image)
+        return self.read(logits, label)
+
+    def read(self, logits: Tensor, label: Tensor) -> Answer:
+        """Score a network's answer.
+
+        Raises:
+            ValueError: if it does not fit the label or the labels' names.
+        """
         overlapping = self.reading.outputs == "sigmoid"
         classes = len(self.labels) + (0 if overlapping else 1)
         check_logits(logits, label, 0, self.reading)

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from seat_components.records.slices import largest_falls
 from seat_components.reporting.page import Image
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
+from seat_components.reporting.robustness_figures import (
+    clean_against_worst,
+    dice_by_attack,
+    dice_by_budget,
+    fallen_by_budget,
+)
 from seat_components.reporting.slice_figures import attacked_slices
 from seat_components.reporting.style import png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
@@ -72,6 +77,18 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
                     png(dice_by_attack(run.robustness)),
                 )
             )
+    searched = [(run, run.robustness) for run in runs if run.robustness and run.robustness.found_least]
+    if searched:
+        medians = ", ".join(f"{run.name} {record.median_least}" for run, record in searched)
+        images.append(
+            Image(
+                "fallen_by_budget",
+                "Cases whose Dice falls below half, by ε",
+                "Each case's least budget: the smallest ε found at which its mean Dice is below half of its value "
+                f"without attack, a step per case. Median case: {medians}. A stronger attack may need less.",
+                png(fallen_by_budget([run for run, _ in searched])),
+            )
+        )
     return images
 
 

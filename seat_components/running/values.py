@@ -85,6 +85,7 @@ VALUES: Mapping[str, Rule] = {
     "steps": or_none(POSITIVE, "for the protocol's own"),
     "draws": whole(1, 1000),
     "max_cases": or_none(POSITIVE, "for all cases"),
+    "least_budget": FLAG,
 }
 """Ids whose values are checked as they come out of the config."""
 

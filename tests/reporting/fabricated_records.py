@@ -130,6 +130,11 @@ def robustness(method: str = "SEAT", cases: int = 12, seed: int = 0) -> dict[str
         "versions": {"torch": "2.13.0", "monai": "1.6.1"}, "summary": summary, "cases": rows,
         "cost": {name: {"forwards": 1200, "backwards": 1100, "seconds": 341.5} for name in ATTACKS},
         "by_size": [row.as_json() for row in dice_by_size(models, volumes, LABELS)], "size_rule": "Thirds by volume.",
+        "least_budgets": [
+            {"case": case, "eps_255": 4.0 + i if i % 4 else None, "kept_255": 3.75 + i if i % 4 else 64,
+             "clean_dice": CLEAN_DICE, "dice": 0.4 if i % 4 else 0.6, "forwards": 90, "backwards": 80}
+            for i, case in enumerate(names)
+        ],
         "inputs": "one patch per case", "data": "Hippocampus, both sides",
         "device": "cpu", "alarms": [], "alarms_checked": ["zero gradients"],
     }  # fmt: skip

@@ -13,7 +13,12 @@ from matplotlib.colors import to_hex
 
 from seat_components.records.slices import read_slices
 from seat_components.reporting import RunRecords, read_run
-from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
+from seat_components.reporting.robustness_figures import (
+    clean_against_worst,
+    dice_by_attack,
+    dice_by_budget,
+    fallen_by_budget,
+)
 from seat_components.reporting.slice_figures import attacked_slices
 from seat_components.reporting.style import METHODS, png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
@@ -58,6 +63,18 @@ def test_windows_are_named_by_the_longest_run(runs: list[RunRecords]) -> None:
         places, found = line(axes, run.name)
         assert found == means
         assert np.abs(np.array(places) - np.arange(len(means))).max() < 0.3
+
+
+def test_the_share_of_fallen_cases_is_counted_from_their_least_budgets(runs: list[RunRecords]) -> None:
+    (axes,) = fallen_by_budget(runs).axes
+    budgets, shares = line(axes, runs[0].name)
+    record = runs[0].robustness
+    assert record is not None
+    for eps, share in zip(budgets, shares, strict=True):
+        below = [row for row in record.least_budgets if row.eps_255 is not None and row.eps_255 <= eps]
+        assert share == pytest.approx(len(below) / 4)
+    # One of the four is above the upper end.
+    assert (budgets[-1], shares[-1], record.median_least) == (64, 0.75, "6.5/255")
 
 
 def test_dice_by_budget_is_the_summary(runs: list[RunRecords]) -> None:
