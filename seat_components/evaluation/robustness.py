@@ -12,6 +12,7 @@ from seat_components.records.attacked import (
     WORST,
     Alarm,
     AttackedCase,
+    BudgetShare,
     CheckedCase,
     Cost,
     LeastBudget,
@@ -23,7 +24,7 @@ from seat_components.records.robustness import FILE, AttackedEvaluation, Robustn
 from seat_components.records.table import write_table
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "budget", "data", "val_patch_size")
 
 
 class RobustnessRecords:
@@ -41,6 +42,7 @@ class RobustnessRecords:
         unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
             rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
+        shares: (case, ε · 255) → what that budget amounts to there; written for those that were attacked.
         files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
     """
@@ -54,6 +56,7 @@ class RobustnessRecords:
         self.least_budgets: dict[str, LeastBudget] = {}
         self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
+        self.shares: dict[tuple[str, float], BudgetShare] = {}
         self.files: dict[str, str] = {}
         self.cost: dict[str, Cost] = {}
         said = header.as_json()
@@ -64,6 +67,7 @@ class RobustnessRecords:
             self.checks, self.unfinished = list(before.checks), set(before.unfinished)
             self.least_budgets = {row.case: row for row in before.least_budgets}
             self.volumes, self.files, self.cost = dict(before.volumes_ml), dict(before.files), dict(before.cost)
+            self.shares = {(row.case, row.eps_255): row for row in before.budget_over_std}
             if header.versions:
                 self.say(versions=all_versions(before.versions, header.versions))
 
@@ -139,6 +143,7 @@ class RobustnessRecords:
         """The whole record; ``checked`` names the alarms that there was reason to examine."""
         finished = [row for row in self.cases if row.case not in self.unfinished]
         worst = worst_rows(finished)
+        attacked = {(row.case, row.eps_255) for row in self.cases}
         counted = [*finished, *worst]
         asked: dict[str, Any] = {"least_budgets": tuple(self.least_budgets.values())} if self.least_budgets else {}
         return Robustness(
@@ -150,6 +155,7 @@ class RobustnessRecords:
             unfinished=tuple(sorted(self.unfinished)),
             files=self.files,
             volumes_ml=self.volumes,
+            budget_over_std=tuple(share for key, share in self.shares.items() if key in attacked),
             checks=tuple(self.checks),
             **asked,
             cost=self.cost,
