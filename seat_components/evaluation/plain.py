@@ -39,6 +39,7 @@ def robustness_of(
     output_key: int | str | None = None,
     progress: bool = True,
     budget: str = RANGE,
+    least_budget: bool = False,
 ) -> dict[str, Any]:
     """Run a protocol on a network, and return what ``robustness.json`` would hold.
 
@@ -60,6 +61,7 @@ def robustness_of(
         output_key: where the predictor returns a tuple, list or dict, which part of it are the logits.
         progress: show a bar per case where the standard error is a terminal.
         budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
+        least_budget: also look for each case's least budget (see ``LeastBudgetSearch``).
 
     Raises:
         RefusalError: for an unknown protocol or budget, or numbers outside their range.
@@ -82,7 +84,7 @@ def robustness_of(
         ignore_index=ignore_index,
     )
     records = RobustnessRecords(None, header, structures)
-    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress)
+    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress, least_budget)
     logits = _LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):
