@@ -19,10 +19,13 @@ from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.buffers import Buffers
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
+from seat_components.evaluation.budget_share import budget_share
 from seat_components.evaluation.case import Attacked, Case
+from seat_components.evaluation.least_budget import search_along_gradients
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
+from seat_components.evaluation.scoring import Answer, Scorer
+from seat_components.evaluation.watch import AnswerWatch, AttackEndedError
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)
@@ -37,16 +40,17 @@ class Ensemble:
     are left out count with that 0, so that no case drops out of a mean.
 
     Args:
-        records: where the results go.
+        records: where the results go; what ε is a share of stands in their head.
         protocol: the attacks and checks.
-        eps_255: budgets, in units of 1/255 of the intensity range.
+        eps_255: budgets, in units of 1/255.
         seed: seed of random starts and searches.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         reading: how logits are read.
         progress: show a bar per case where the standard error is a terminal.
+        least_budget: also look for each case's least budget, after its attacks.
 
     Raises:
-        RefusalError: for budgets outside (0, 255].
+        RefusalError: for budgets outside (0, 255]; for a least budget where the protocol follows no gradients.
     """
 
     def __init__(
@@ -58,11 +62,18 @@ class Ensemble:
         bounds: tuple[float, float] | None = None,
         reading: Reading | None = None,
         progress: bool = False,
+        least_budget: bool = False,
     ) -> None:
         self.eps_255 = budgets_of(eps_255, "attack_eps_255")
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
         self.reading, self.progress = reading or Reading(), progress
         self.scorer = Scorer(records.labels, self.reading, bounds, protocol.draws)
+        args = protocol, self.scorer, seed, records.header.budget
+        self.search = search_along_gradients(*args) if least_budget else None
+
+    def budget(self, image: Tensor, eps_255: float) -> IntensityBudget:
+        """What may be done to an image (1, C, *spatial)."""
+        return IntensityBudget.of(image, eps_255 / 255, self.bounds, self.records.header.budget)
 
     def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
         """The attacks and budgets of the case at ``place``, from 0, among all cases."""
@@ -84,8 +95,10 @@ class Ensemble:
             return False
         rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
         checks = [*questions(self.protocol.follows_gradients), *(check.name for check in self.checks(place))]
-        return all(self.records.has(case, *row) for row in rows) and all(
-            self.records.has_check(case, check) for check in checks
+        return (
+            all(self.records.has(case, *row) for row in rows)
+            and all(self.records.has_check(case, check) for check in checks)
+            and (self.search is None or not self.search.lacks(self.records, case))
         )
 
     def attack(
@@ -113,6 +126,9 @@ class Ensemble:
         buffers = Buffers(modules_behind(predictor))
         answer = self.scorer.first_answer(predictor, case)
         self.records.volumes[case.name] = self.scorer.volumes(case)
+        for eps in self.eps_255:
+            share = budget_share(case, eps, self.budget(case.image, eps), self.reading)
+            self.records.shares[case.name, eps] = share
         if case.name in self.records.unfinished:
             self._drop_partial_budgets(case)
         self.records.unfinished.add(case.name)
@@ -131,6 +147,9 @@ class Ensemble:
             if not self.records.has_check(case.name, check.name):
                 self._check(predictor, check, case, answer)
                 self._write()
+        if self.search is not None:
+            self.search.complete(self.records, predictor, case, answer)
+            self._write()
         worst = self._as_recorded(predictor, case, worst, answer)
         if finish is not None:
             finish(clean, worst)
@@ -206,32 +225,44 @@ class Ensemble:
         clean: Answer,
     ) -> tuple[Tensor, Answer]:
         """The adversarial image and the answer for it; ``words`` seed the attack, ``cost`` names what it counts as."""
-        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
-        counting = FailureWatch(predictor, case, budget)
+        budget = self.budget(case.image, eps_255)
+        gradient = is_gradient_attack(setting.attack)
+        watch = AnswerWatch(
+            predictor,
+            case,
+            budget,
+            self.scorer,
+            clean,
+            self.protocol.looks_at_dice,
+            self.protocol.patience if gradient else None,
+        )
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
         start = time.monotonic()
-        adversarial = ATTACKS[setting.attack](
-            counting,
-            case.image,
-            case.label,
-            eps=eps_255 / 255,
-            bounds=self.bounds,
-            generator=generator,
-            outputs=self.reading.outputs,
-            ignore_index=self.reading.ignore_index,
-            draws=self.protocol.draws,
-            **setting.options,
-        )
+        try:
+            adversarial = ATTACKS[setting.attack](
+                watch,
+                case.image,
+                case.label,
+                eps=eps_255 / 255,
+                bounds=self.bounds,
+                budget=self.records.header.budget,
+                generator=generator,
+                outputs=self.reading.outputs,
+                ignore_index=self.reading.ignore_index,
+                draws=self.protocol.draws,
+                **setting.options,
+            )
+        except AttackEndedError as ended:
+            adversarial = ended.image
         if cost is not None:
-            self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
+            self.records.add_cost(cost, watch.forwards, watch.backwards, time.monotonic() - start)
+        answer = self.scorer.answer(predictor, adversarial, case.label)
+        if watch.image is not None and watch.dice < float(answer.dice.mean()):
+            adversarial, answer = watch.image, self.scorer.answer(predictor, watch.image, case.label)
         if not budget.holds(adversarial, case.image):
             raise AssertionError(
                 f"{setting.attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect"
             )
-        # A network that answered for the clean image and fails for another within the budget has no answer to score.
-        if counting.found is not None and clean.failed == 0:
-            adversarial = counting.found
-        answer = self.scorer.answer(predictor, adversarial, case.label)
         if answer.failed > clean.failed == 0:
             answer = replace(answer, dice=torch.zeros_like(answer.dice))
             row = CheckedCase(
@@ -244,7 +275,7 @@ class Ensemble:
     def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
         attacked = Attacked(attack, eps_255, image, answer.prediction, answer.dice)
         if not self.records.has(case.name, attack, eps_255):
-            over = IntensityBudget.of(case.image, eps_255 / 255, self.bounds).linf_over_budget(image, case.image)
+            over = self.budget(case.image, eps_255).linf_over_budget(image, case.image)
             self.records.add(case.name, attack, eps_255, answer.dice[0].tolist(), over)
             logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
         return attacked

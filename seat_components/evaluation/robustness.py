@@ -8,13 +8,23 @@ from typing import Any
 
 from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases
-from seat_components.records.attacked import WORST, Alarm, AttackedCase, CheckedCase, Cost, summarise, worst_rows
+from seat_components.records.attacked import (
+    WORST,
+    Alarm,
+    AttackedCase,
+    BudgetShare,
+    CheckedCase,
+    Cost,
+    LeastBudget,
+    summarise,
+    worst_rows,
+)
 from seat_components.records.model import write_record
 from seat_components.records.robustness import FILE, AttackedEvaluation, Robustness
 from seat_components.records.table import write_table
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "budget", "data", "val_patch_size")
 
 
 class RobustnessRecords:
@@ -28,9 +38,11 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only.
+        least_budgets: case → its least budget, where one was asked for.
         unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
             rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
+        shares: (case, ε · 255) → what that budget amounts to there; written for those that were attacked.
         files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
     """
@@ -41,8 +53,10 @@ class RobustnessRecords:
         self.labels = list(labels)
         self.cases: list[AttackedCase] = []
         self.checks: list[CheckedCase] = []
+        self.least_budgets: dict[str, LeastBudget] = {}
         self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
+        self.shares: dict[tuple[str, float], BudgetShare] = {}
         self.files: dict[str, str] = {}
         self.cost: dict[str, Cost] = {}
         said = header.as_json()
@@ -51,7 +65,9 @@ class RobustnessRecords:
         if before is not None:
             self.cases = [row for row in before.cases if row.attack != WORST]
             self.checks, self.unfinished = list(before.checks), set(before.unfinished)
+            self.least_budgets = {row.case: row for row in before.least_budgets}
             self.volumes, self.files, self.cost = dict(before.volumes_ml), dict(before.files), dict(before.cost)
+            self.shares = {(row.case, row.eps_255): row for row in before.budget_over_std}
             if header.versions:
                 self.say(versions=all_versions(before.versions, header.versions))
 
@@ -71,6 +87,7 @@ class RobustnessRecords:
         self.cases = [row for row in self.cases if row.case not in stale]
         self.checks = [row for row in self.checks if row.case not in stale]
         self.unfinished -= stale
+        self.least_budgets = {case: row for case, row in self.least_budgets.items() if case not in stale}
         self.volumes = {case: volumes for case, volumes in self.volumes.items() if case not in stale}
         self.files = {case: known for case, known in self.files.items() if case not in stale}
         self.cost = self.cost if self.cases else {}
@@ -126,7 +143,9 @@ class RobustnessRecords:
         """The whole record; ``checked`` names the alarms that there was reason to examine."""
         finished = [row for row in self.cases if row.case not in self.unfinished]
         worst = worst_rows(finished)
+        attacked = {(row.case, row.eps_255) for row in self.cases}
         counted = [*finished, *worst]
+        asked: dict[str, Any] = {"least_budgets": tuple(self.least_budgets.values())} if self.least_budgets else {}
         return Robustness(
             **self.header.said(),
             summary=tuple(summarise(counted, self.labels)),
@@ -136,7 +155,9 @@ class RobustnessRecords:
             unfinished=tuple(sorted(self.unfinished)),
             files=self.files,
             volumes_ml=self.volumes,
+            budget_over_std=tuple(share for key, share in self.shares.items() if key in attacked),
             checks=tuple(self.checks),
+            **asked,
             cost=self.cost,
             alarms=tuple(Alarm(**alarm) for alarm in alarms),
             alarms_checked=tuple(checked),

@@ -125,6 +125,47 @@ class AttackedCase(KeptRecord):
         return self.of or self.attack
 
 
+class BudgetShare(KeptRecord):
+    """What a budget amounts to on a case: ε_b / standard deviation, mean over channels, constant ones left out.
+
+    Attributes:
+        image: over the image as it was attacked, patch or volume; None where it is constant.
+        foreground: over its voxels of label > 0; None where there are none, or they are constant.
+    """
+
+    case: Name
+    eps_255: Budget
+    image: Measured | None
+    foreground: Measured | None
+
+
+class LeastBudget(KeptRecord):
+    """The smallest ε found at which a case's mean Dice is below half of its clean value.
+
+    Attributes:
+        eps_255: that ε; None where half or more is left at the search's upper end. 0 where the clean Dice is 0.
+        kept_255: the largest ε below it at which the search left half or more; the upper end where there is no ε.
+        clean_dice: without attack.
+        dice: what is left at ``eps_255``; at ``kept_255`` where there is no ε.
+        of: the protocol's attack that found it; None where the search did.
+        forwards, backwards: passes that the search took, one sample each.
+    """
+
+    case: Name
+    eps_255: Budget | None
+    kept_255: Budget
+    clean_dice: Dice
+    dice: Dice
+    of: Name | None = None
+    forwards: Measured
+    backwards: Measured
+
+    @property
+    def least(self) -> float:
+        """ε·255 to sort by; infinity where there is none."""
+        return math.inf if self.eps_255 is None else self.eps_255
+
+
 class CheckedCase(KeptRecord):
     """Something measured for the alarms only; fields beside these as the check needs them."""
 

@@ -6,19 +6,24 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from seat_components.budget import RANGE
 from seat_components.records.attacked import (
     CLEAN,
+    MAIN_EPS_255,
     NOT_ATTACKS,
     WORST,
     Alarm,
     AttackDice,
     AttackedCase,
+    BudgetShare,
     CheckedCase,
     Cost,
+    LeastBudget,
     SizeDice,
     main_budget,
 )
@@ -37,6 +42,7 @@ class AttackedEvaluation(Evaluated):
         settings: each attack's options.
         scope: ``patch`` or ``volume``.
         inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
+        budget: what ε is a share of: ``range``, or ``contrast``, a multiple of the standard deviation.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         outputs: ``softmax``, or ``sigmoid`` for structures that may overlap.
         ignore_index: label value of voxels that do not count.
@@ -44,7 +50,7 @@ class AttackedEvaluation(Evaluated):
 
     _order = (
         *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs"),
-        *("data", "val_patch_size", "versions"),
+        *("budget", "data", "val_patch_size", "versions"),
     )
 
     protocol: str
@@ -52,10 +58,15 @@ class AttackedEvaluation(Evaluated):
     seed: int | None = None
     scope: str = "patch"
     inputs: str = ""
+    budget: Name = RANGE
     bounds: Rows[Number] | None = None
     outputs: str = "softmax"
     ignore_index: int | None = None
     device: str = ""
+
+    def eps_in_words(self, eps_255: float) -> str:
+        """``8/255``, or ``8/255 of contrast`` where that is what ε is a share of."""
+        return f"{eps_255:g}/255" + ("" if self.budget == RANGE else f" of {self.budget}")
 
 
 class Robustness(AttackedEvaluation):
@@ -66,6 +77,8 @@ class Robustness(AttackedEvaluation):
         unfinished: the cases that the evaluation was stopped in; they are in no mean.
         files: case → fingerprint of its files.
         volumes_ml: case → label → labelled volume.
+        budget_over_std: what each budget amounts to on each case.
+        least_budgets: by case, where they were asked for.
         alarms_checked: the alarms that there was something to examine for; None where the file does not say.
     """
 
@@ -76,7 +89,9 @@ class Robustness(AttackedEvaluation):
     unfinished: Rows[str] = ()
     files: dict[str, Name] = Field(default_factory=dict)
     volumes_ml: dict[str, dict[str, Measured]] = Field(default_factory=dict)
+    budget_over_std: Rows[BudgetShare] = ()
     checks: Rows[CheckedCase] = ()
+    least_budgets: Rows[LeastBudget] = ()
     cost: dict[str, Cost] = Field(default_factory=dict)
     alarms: Rows[Alarm] = ()
     alarms_checked: Rows[str] | None = None
@@ -110,6 +125,11 @@ class Robustness(AttackedEvaluation):
     def compared_eps(self) -> float | None:
         """The budget that tables show (see ``main_budget``); None without any."""
         return main_budget(self.budgets) if self.budgets else None
+
+    @property
+    def at_papers_budget(self) -> bool:
+        """Whether tables show the paper's budget, 8/255 of the range."""
+        return self.budget == RANGE and self.compared_eps == MAIN_EPS_255
 
     @property
     def case_names(self) -> list[str]:
@@ -160,6 +180,39 @@ class Robustness(AttackedEvaluation):
         clean, worst = self.dice_of_cases(CLEAN, 0), self.dice_of_cases(WORST, eps_255)
         return {case: (clean[case], dice) for case, dice in sorted(worst.items()) if case in clean}
 
+    def share_and_worst(self, eps_255: float) -> dict[str, tuple[float, float]]:
+        """(ε_b / standard deviation of the image, worst mean Dice) by case at this budget, where both are known."""
+        worst = self.dice_of_cases(WORST, eps_255)
+        return {
+            row.case: (row.image, worst[row.case])
+            for row in self.budget_over_std
+            if row.eps_255 == eps_255 and row.image is not None and row.case in worst
+        }
+
+    @property
+    def found_least(self) -> list[LeastBudget]:
+        """The least budgets of the finished cases, ascending; those without one last."""
+        finished = (row for row in self.least_budgets if row.case not in self.unfinished)
+        return sorted(finished, key=lambda row: row.least)
+
+    def fallen_shares(self) -> tuple[list[float], list[float]]:
+        """(ε·255, share of the finished cases that have fallen by then), ascending from 0 to the largest ε searched."""
+        found = self.found_least
+        steps = [(row.eps_255, (place + 1) / len(found)) for place, row in enumerate(found) if row.eps_255 is not None]
+        end = max(row.kept_255 if row.eps_255 is None else row.eps_255 for row in found)
+        points = [(0.0, 0.0), *steps, (end, len(steps) / len(found))]
+        return [eps for eps, _ in points], [share for _, share in points]
+
+    @property
+    def median_least(self) -> str:
+        """Their median in words, as in ``"9.25/255"`` or ``"above 64/255"``; empty without any."""
+        found = self.found_least
+        if not found:
+            return ""
+        middle = median(row.least for row in found)
+        end = max(row.kept_255 for row in found)
+        return self.eps_in_words(middle) if middle < math.inf else f"above {self.eps_in_words(end)}"
+
     def check_continued(self, labels: Sequence[str]) -> None:
         """Check that an evaluation of ``labels`` can go on with this record.
 
@@ -182,6 +235,9 @@ class Robustness(AttackedEvaluation):
         clean = {row.case for row in self.cases if row.attack == CLEAN}
         if without := [row.case for row in self.cases if row.attack != WORST and row.case not in clean]:
             raise ValueError(f"case {without[0]} has no row of the attack {CLEAN}, but each case begins with it")
+        searched = [row.case for row in self.least_budgets]
+        if wrong := [case for case in searched if case not in clean or searched.count(case) > 1]:
+            raise ValueError(f"'least_budgets' has {wrong[0]}, but each is of one of the cases, and none has two")
         for case, volumes in self.volumes_ml.items():
             check_labels(f"'volumes_ml' of {case}", volumes, labels)
 

@@ -8,38 +8,25 @@ import shlex
 import signal
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
 
+from seat_components.budget import RANGE
 from seat_components.files import failed_write, keep_as
 from seat_components.networks.pretrained import unwrap
-from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically
-from seat_components.training.operators import resume_form
+from seat_components.training.parts import Stateful, take_over
 from seat_components.training.random_state import random_state, set_random_state
 from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
-
-_KERNELS = ("fused", "foreach", "capturable")
-
-
-class Stateful(Protocol):
-    """What can be stored in a checkpoint."""
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Tensors, numbers, strings, lists and dicts only: the checkpoint is read without unpickling."""
-        ...
-
-    def load_state_dict(self, state: Any) -> Any:
-        """Take over what ``state_dict`` gave."""
-        ...
+FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
+"""Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
 
 
 class TrainingCheckpoint:
@@ -59,9 +46,10 @@ class TrainingCheckpoint:
             with ``state_dict`` and ``load_state_dict``.
         resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
-        settings: name → value of what the run is trained with; a resumed run says where one has changed.
+        settings: name → value of what the run is trained with; a resumed run says where one has changed, and is refused
+            where it is one of ``FIXED_SETTINGS``.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
-        operators: the form of the network's operators that was asked for, "auto" for any; a resumed run keeps its own.
+        optional: those of ``parts`` that a checkpoint may lack; they then begin afresh.
 
     Attributes:
         stopped_by: the signal that has stopped the training before its end; None if none has.
@@ -78,13 +66,13 @@ class TrainingCheckpoint:
         stop_after_minutes: float | None = None,
         settings: Mapping[str, Any] | None = None,
         kept_settings: Collection[str] = ("learning_rate",),
-        operators: str = "auto",
+        optional: Collection[str] = (),
     ) -> None:
         self.path = Path(directory) / self.FILE_NAME
         self.previous = Path(directory) / self.PREVIOUS_NAME
         self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
         self.kept_settings = frozenset(kept_settings)
-        self.operators = operators
+        self.optional = frozenset(optional)
         self.stopped_by: signal.Signals | None = None
         self.parts = dict(parts)
         self.resume = resume
@@ -131,7 +119,8 @@ class TrainingCheckpoint:
     def _load(self, engine: Engine) -> None:
         try:
             content = read_torch_file(self.path)
-            absent = [name for name in self.parts if name not in content["parts"]]
+            stored = content["parts"]
+            absent = [name for name in self.parts if name not in stored and name not in self.optional]
             kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
             iteration, before = (operator.index(content["position"][name]) for name in ("iteration", "epoch_length"))
             if iteration < 0 or before < 1:
@@ -146,13 +135,15 @@ class TrainingCheckpoint:
                     f"{self.path} is from another training method than this one: its {name} is a {kind}, not a {own}. "
                     "Resume with the configs it was trained with, or start from its weights with finetune.json."
                 )
+        settings = content.get("settings", {})
+        self._refuse_changes(settings if isinstance(settings, Mapping) else {})
         for name, part in self.parts.items():
+            if name not in stored:
+                continue
             try:
-                _take_over(part, content["parts"][name])
+                take_over(part, stored[name])
             except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
-        # Before the form was stored, there was one.
-        resume_form(unwrap(engine.network), self.operators, content.get("operators", "fast"), self.path)
         length = engine.state.epoch_length
         engine.state.iteration = iteration * length // before
         engine.state.epoch = engine.state.iteration // length
@@ -167,15 +158,24 @@ class TrainingCheckpoint:
                 f"{engine.state.max_epochs}: nothing is left to train. Give --epochs {engine.state.epoch} or more, or "
                 "another --ckpt_dir for a new run."
             )
-        self._say_changes(content.get("settings", {}))
+        self._say_changes(settings if isinstance(settings, Mapping) else {})
         self._loaded, self._is_ours = content, True
         self._finished = engine.state.epoch == engine.state.max_epochs
         done, inside = divmod(engine.state.iteration, length)
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
 
-    def _say_changes(self, before: Any) -> None:
+    def _refuse_changes(self, settings: Mapping[str, Any]) -> None:
+        for name, fixed in FIXED_SETTINGS.items():
+            before, now = (said.get(name, fixed) for said in (settings, self.settings))
+            if before != now:
+                refuse(
+                    f"{self.path} is from a training with --{name} {before}, but this one has {now}. Resume with "
+                    f"--{name} {before}, or start from its weights with finetune.json."
+                )
+
+    def _say_changes(self, before: Mapping[str, Any]) -> None:
         for name, value in self.settings.items():
-            if not isinstance(before, Mapping) or name not in before or before[name] == value:
+            if name not in before or before[name] == value:
                 continue
             kept = name in self.kept_settings
             follows = f"the run keeps {before[name]}" if kept else f"from here on it is {value}"
@@ -249,7 +249,6 @@ class TrainingCheckpoint:
             "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
             "scaler": None if engine.scaler is None else engine.scaler.state_dict(),
             "random": random_state(engine.state.device),
-            "operators": getattr(unwrap(engine.network), "operators", None),
         }
         if idist.get_rank() == 0:
             if self._is_ours and self.path.is_file():
@@ -263,32 +262,3 @@ class TrainingCheckpoint:
 def _plain(value: Any) -> Any:
     """A value as it comes back from a checkpoint: lists for tuples."""
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _take_over(part: Stateful, state: Any) -> None:
-    if isinstance(part, torch.optim.Optimizer):
-        _require_usable(part, state)
-        # How its kernels run is this machine's affair, not that of the one where the checkpoint was written.
-        own = [{name: group[name] for name in _KERNELS if name in group} for group in part.param_groups]
-        part.load_state_dict(state)
-        for group, kernels in zip(part.param_groups, own, strict=True):
-            group.update(kernels)
-    elif not isinstance(part, nn.Module):
-        part.load_state_dict(state)
-    elif faults := weight_faults(unwrap(part), state):
-        raise ValueError(f"\n{faults}")
-    else:
-        unwrap(part).load_state_dict(state)
-
-
-def _require_usable(optimizer: torch.optim.Optimizer, state: Any) -> None:
-    """Refuse momenta and the like that would spoil the weights with the first step."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for number, kept in state["state"].items():
-        for name, value in kept.items():
-            if not isinstance(value, torch.Tensor):
-                continue
-            if value.ndim and (value.shape != parameters[number].shape or not value.is_floating_point()):
-                raise ValueError(f"{name} is of another shape or kind than its parameter")
-            if not value.isfinite().all():
-                raise ValueError(f"{name} has values that are not finite")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 import ignite.distributed as idist
 import torch
@@ -13,8 +14,7 @@ from monai.engines import SupervisedTrainer
 from torch import Tensor, nn
 
 from seat_components.networks.pretrained import unwrap
-from seat_components.refusals import refuse
-from seat_components.training.update import autocast_of, image_and_label
+from seat_components.training.update import TrainingUpdate, image_and_label
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class OperatorTrial:
     @staticmethod
     def _step(engine: SupervisedTrainer, network: nn.Module, image: Tensor, label: Tensor) -> None:
         inputs = image.detach().requires_grad_()
-        with autocast_of(engine):
+        with TrainingUpdate.autocast(engine):
             loss = engine.loss_function(engine.inferer(inputs, network.train()), label).mean()
         wanted = [parameter for parameter in network.parameters() if parameter.requires_grad]
         torch.autograd.grad(loss, [inputs, *wanted], allow_unused=True)
@@ -81,25 +81,33 @@ class OperatorTrial:
             torch.cuda.synchronize(device)
 
 
-def resume_form(network: nn.Module, asked: str, kept: str | None, source: object) -> None:
-    """Give ``network`` the form that it was trained with, so that a resumed run is an uninterrupted one.
+class OperatorForm:
+    """The form that a network is trained with: a resumed run takes it over, so that it is an uninterrupted one.
 
     Args:
-        network: not wrapped; one without an attribute ``operators`` is left alone.
-        asked: "fast", "stock", or "auto" for any.
-        kept: the form in the checkpoint, if it has one.
-        source: the checkpoint, for messages.
-
-    Raises:
-        RefusalError: if another form than the checkpoint's is asked for.
+        network: one with an attribute ``operators``.
+        asked: "fast" or "stock" where the run is to have that form, "auto" for any.
     """
-    if kept is None or not hasattr(network, "operators"):
-        return
-    if asked not in ("auto", kept):
-        refuse(
-            f"operators is {asked}, but {source} is of a run with {kept} operators, which round otherwise: leave "
-            "--operators out to go on from it."
-        )
-    if network.operators != kept:
-        network.operators = kept  # type: ignore[assignment]
-        logger.info(f"The network runs {kept} operators, as in the run that is resumed.")
+
+    def __init__(self, network: nn.Module, asked: str) -> None:
+        self.network = unwrap(network)
+        self.asked = asked
+
+    def state_dict(self) -> dict[str, Any]:
+        """The form."""
+        return {"form": self.network.operators}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the form over.
+
+        Raises:
+            ValueError: if another one was asked for.
+        """
+        kept = state["form"]
+        if self.asked not in ("auto", kept):
+            raise ValueError(
+                f"it was trained with {kept} operators, and {self.asked} ones round otherwise: leave --operators out."
+            )
+        if self.network.operators != kept:
+            self.network.operators = kept
+            logger.info(f"The network runs {kept} operators, as in the run that is resumed.")

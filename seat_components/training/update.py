@@ -30,6 +30,9 @@ class TrainingUpdate(ABC):
         pieces: the number of parts that each batch is split into, to save memory; the optimiser's step, and what
             is measured, are those of the whole batch.
 
+    Attributes:
+        last_batch: image and label of the epoch's last batch, from its end to the next epoch's first batch.
+
     Raises:
         RefusalError: if ``pieces`` is not a positive integer; at an epoch's end, if the training has diverged.
     """
@@ -39,6 +42,7 @@ class TrainingUpdate(ABC):
             refuse(f"pieces is {pieces}, but a batch is split into a whole number of parts, 1 or more")
         self.pieces = int(pieces)
         self.statistics = EpochStatistics()
+        self.last_batch: tuple[Tensor, Tensor] | None = None
 
     @abstractmethod
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
@@ -51,7 +55,9 @@ class TrainingUpdate(ABC):
         engine.state.output = {Keys.IMAGE: image, Keys.LABEL: label}
         self.train_batch(engine, image, label)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
+        self.last_batch = None
         if engine.state.epoch_length and engine.state.iteration % engine.state.epoch_length == 0:
+            self.last_batch = image, label
             self._end_epoch(engine)
         output: dict[str, Tensor] = engine.state.output
         return output
@@ -68,7 +74,7 @@ class TrainingUpdate(ABC):
             share = len(image_part) / len(image)
             inputs = image_part.detach().requires_grad_()
             with self._synchronised(engine, index == len(parts) - 1):
-                with autocast_of(engine):
+                with self.autocast(engine):
                     prediction = engine.inferer(inputs, engine.network)
                     loss = engine.loss_function(prediction, label_part).mean() * share
                 self._scaled(engine, loss).backward()
@@ -93,6 +99,13 @@ class TrainingUpdate(ABC):
         else:
             engine.scaler.step(engine.optimizer)
             engine.scaler.update()
+
+    @staticmethod
+    def autocast(engine: SupervisedTrainer) -> AbstractContextManager[Any]:
+        """AMP's mixed precision, where the engine trains in it."""
+        if engine.scaler is None:
+            return nullcontext()
+        return torch.autocast(torch.device(engine.state.device).type, **engine.amp_kwargs)
 
     @staticmethod
     def _scaled(engine: SupervisedTrainer, loss: Tensor) -> Tensor:
@@ -124,13 +137,6 @@ def image_and_label(engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> 
     batch = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
     image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
     return image, label
-
-
-def autocast_of(engine: SupervisedTrainer) -> AbstractContextManager[Any]:
-    """The precision in which the trainer runs its network."""
-    if engine.scaler is None:
-        return nullcontext()
-    return torch.autocast(torch.device(engine.state.device).type, **engine.amp_kwargs)
 
 
 def share_out(engine: SupervisedTrainer) -> None:

@@ -8,10 +8,10 @@ import torch
 from harness import network
 from monai.engines.utils import IterationEvents
 from monai.handlers import from_engine
-from test_trainer import trainer as robust_trainer
+from robust_runs import trainer as robust_trainer
 
 from seat_components.training import random_state
-from seat_components.training.checkpoint import _take_over
+from seat_components.training.parts import take_over
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_resumed_optimiser_keeps_the_kernels_of_this_machine():
     net = network()
     before = torch.optim.SGD(net.parameters(), lr=1, momentum=0.9)
     now = torch.optim.SGD(net.parameters(), lr=2, momentum=0.9, fused=True)
-    _take_over(now, copy.deepcopy(before.state_dict()))
+    take_over(now, copy.deepcopy(before.state_dict()))
     assert now.param_groups[0]["fused"] is True
     assert now.param_groups[0]["lr"] == 1
 
