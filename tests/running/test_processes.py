@@ -2,22 +2,17 @@
 
 import csv
 import os
-import socket
 import subprocess
 import sys
 
 import pytest
 import torch
 from bundle_runs import SMALL, command, workflow
+from several import free_port
 
 from seat_components.refusals import RefusalError
 from seat_components.running import join_processes
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from seat_components.running.processes import PATIENCE
 
 
 def torchrun(bundle, configs, environment=None, **overrides):
@@ -75,12 +70,15 @@ def test_several_processes_and_one_config_must_fit(monkeypatch):
         join_processes(False, "cpu")
 
 
-@pytest.mark.parametrize(("device", "taken", "backend"), [("cuda:1", ["cuda:1"], "nccl"), ("cpu", [], "gloo")])
+@pytest.mark.parametrize(("device", "taken", "backend"), [("cuda:1", "cuda:1", "nccl"), ("cpu", None, "gloo")])
 def test_each_process_takes_its_own_gpu_before_it_joins(monkeypatch, device, taken, backend):
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     calls = []
     monkeypatch.setattr(torch.cuda, "set_device", calls.append)
-    monkeypatch.setattr(torch.distributed, "init_process_group", calls.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda name, **options: calls.append((name, options)))
     join_processes(True, device)
-    assert calls == [*taken, backend]
+    own = None if taken is None else torch.device(taken)
+    assert calls == [*([] if own is None else [own]), (backend, {"timeout": PATIENCE, "device_id": own})]
+    with pytest.raises(RefusalError, match="a GPU of its own"):
+        join_processes(True, "cuda")
