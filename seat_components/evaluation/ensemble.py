@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from seat_components.attacks.modules_behind import modules_behind
 from seat_components.attacks.reading import Reading
 from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.buffers import Buffers
+from seat_components.device import clock
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.case import Attacked, Case
@@ -209,7 +209,7 @@ class Ensemble:
         budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
         counting = FailureWatch(predictor, case, budget)
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
-        start = time.monotonic()
+        start = clock(case.image.device)
         adversarial = ATTACKS[setting.attack](
             counting,
             case.image,
@@ -223,7 +223,7 @@ class Ensemble:
             **setting.options,
         )
         if cost is not None:
-            self.records.add_cost(cost, counting.forwards, counting.backwards, time.monotonic() - start)
+            self.records.add_cost(cost, counting.forwards, counting.backwards, clock(case.image.device) - start)
         if not budget.holds(adversarial, case.image):
             raise AssertionError(
                 f"{setting.attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect"

@@ -55,7 +55,6 @@ class AttackedEvaluation(Evaluated):
     bounds: Rows[Number] | None = None
     outputs: str = "softmax"
     ignore_index: int | None = None
-    device: str = ""
 
 
 class Robustness(AttackedEvaluation):
