@@ -13,6 +13,25 @@ from seat_components.refusals import refuse
 
 _LEAST_EPS_255 = 0.1
 """Below it a budget is rather a fraction, such as 8/255 = 0.031, written for its 255ths."""
+RANGE, CONTRAST = "range", "contrast"
+BUDGETS = (RANGE, CONTRAST)
+"""What ε is a share of: an image's range, which is the paper's budget, or its contrast, see ``RANGE_OVER_STD``."""
+RANGE_OVER_STD = 4.68
+"""How many standard deviations make the range that a budget of contrast is a share of.
+
+The median of (max − min) / standard deviation over the patches of Task04's 208 training cases in fold 0, as they are
+attacked: ``python -m tools.range_over_std --dataset_dir DATA`` prints it. So both budgets agree on half of them.
+"""
+
+
+def check_budget(budget: object) -> None:
+    """Refuse what is none of ``BUDGETS``.
+
+    Raises:
+        RefusalError: naming them.
+    """
+    if budget not in BUDGETS:
+        refuse(f"budget is {budget!r}, but ε is a share of an image's {' or of its '.join(BUDGETS)}")
 
 
 def check_eps_255(eps_255: float, name: str = "eps_255") -> None:
@@ -49,6 +68,15 @@ def per_sample(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(*values.shape, *([1] * (like.ndim - values.ndim)))
 
 
+def standard_deviation(image: Tensor) -> Tensor:
+    """That of each sample and channel of ``image`` (B, C, *spatial), (B, C), of its type; exactly 0 for a constant."""
+    values = image.detach().flatten(2)
+    # In half precision the squares of usual intensities overflow.
+    spread = values.to(torch.promote_types(values.dtype, torch.float32)).std(dim=2, correction=0).to(values.dtype)
+    least, most = torch.aminmax(values, dim=2)
+    return torch.where(least < most, spread, 0)
+
+
 @dataclass(frozen=True)
 class IntensityBudget:
     """What may be done to a batch of images: stay in the image's own range, move each voxel by at most ε_b.
@@ -56,27 +84,36 @@ class IntensityBudget:
     Attributes:
         lo: the lowest allowed intensity, (B, C, 1, …).
         hi: the highest allowed intensity, (B, C, 1, …).
-        radius: ε_b = ε·(hi − lo), (B, C, 1, …), in the image's intensity units; 0 for a constant channel.
+        whole: what ε is a share of, (B, C, 1, …): hi − lo, or ``RANGE_OVER_STD`` standard deviations of the image.
+        radius: ε_b = ε·whole, (B, C, 1, …), in the image's intensity units; 0 for a constant channel.
 
-    Source: the threat model of SEAT (MICCAI 2023), Section 2; ε is relative to the range of the example.
+    Source: the threat model of SEAT (MICCAI 2023), Section 2; ε is relative to the range of the example. One bright
+    voxel stretches that range, which is why there is a budget of contrast as well.
     """
 
     lo: Tensor
     hi: Tensor
+    whole: Tensor
     radius: Tensor
 
     @classmethod
-    def of(cls, image: Tensor, eps: float, bounds: tuple[float, float] | None = None) -> IntensityBudget:
+    def of(
+        cls, image: Tensor, eps: float, bounds: tuple[float, float] | None = None, budget: str = RANGE
+    ) -> IntensityBudget:
         """The budget of ``image`` (B, C, *spatial), per sample and channel, or of the fixed range ``bounds``.
 
         Args:
             image: float tensor (B, C, *spatial).
             eps: fraction of the range, e.g. ``8 / 255``.
             bounds: (lo, hi) for inputs of a fixed range; None takes the range of each sample and channel.
+            budget: ``range``, or ``contrast``, for which ``RANGE_OVER_STD`` standard deviations of each sample and
+                channel take the range's place; the image stays within its range, or ``bounds``, all the same.
 
         Raises:
-            ValueError: if ``eps`` is no fraction, or ``bounds`` are not in ascending order.
+            ValueError: if ``eps`` is no fraction, ``budget`` another word, or ``bounds`` are not in ascending order.
         """
+        if budget not in BUDGETS:
+            raise ValueError(f"budget is {budget!r}, but it must be {' or '.join(BUDGETS)}")
         if not 0 <= eps <= 1:
             raise ValueError(f"eps is {eps}, but it is a fraction of the intensity range, 0 to 1, such as 8 / 255")
         channels = (*image.shape[:2], *([1] * (image.ndim - 2)))
@@ -87,7 +124,8 @@ class IntensityBudget:
             if not bounds[0] < bounds[1]:
                 raise ValueError(f"bounds are {bounds}, but they must be (lo, hi) with lo < hi")
             lo, hi = (image.new_full(channels, bound) for bound in bounds)
-        return cls(lo, hi, eps * (hi - lo))
+        whole = hi - lo if budget == RANGE else RANGE_OVER_STD * standard_deviation(image).reshape(channels)
+        return cls(lo, hi, whole, eps * whole)
 
     def clip(self, noise: Tensor) -> Tensor:
         """``noise`` with every element brought into [−ε_b, ε_b]."""

@@ -14,8 +14,7 @@ from torch import Tensor
 from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
-from seat_components.attacks.victim import Victim, under_attack
+from seat_components.attacks.victim import Victim, VictimOptions, under_attack
 from seat_components.budget import per_sample
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def apgd(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     radii: Sequence[tuple[float, float]] = ((1.0, 1.0),),
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Attack ``image`` by gradient ascent whose step size adapts itself, per sample; the best iterate is kept.
 
@@ -62,7 +61,7 @@ def apgd(
     """
     objective = loss_function(loss)
     stages = split_steps(steps, radii)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         best = BestPerSample(victim.image)
         for _ in range(restarts):
             reached: BestPerSample | None = None

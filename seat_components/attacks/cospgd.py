@@ -9,9 +9,8 @@ from torch import Tensor
 
 from seat_components.attacks.losses import Loss, loss_function, sample_mean, voxel_cross_entropy
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.sign_ascent import sign_ascent
-from seat_components.attacks.victim import under_attack
+from seat_components.attacks.victim import VictimOptions, under_attack
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,7 +28,7 @@ def cospgd(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     step_ratio: float = 0.25,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Attack ``image`` by PGD on the cross-entropy weighted by how well a voxel's probabilities fit its label.
 
@@ -42,7 +41,7 @@ def cospgd(
     Source: Agnihotri, Jung & Keuper, ICML 2024, Algorithm 1 (untargeted).
     """
     kept_by = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         return sign_ascent(
             victim,
             lambda _: aligned_cross_entropy,

@@ -11,8 +11,7 @@ from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function, margin
 from seat_components.attacks.plane import step_to_plane
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
-from seat_components.attacks.victim import Victim, under_attack
+from seat_components.attacks.victim import Victim, VictimOptions, under_attack
 from seat_components.budget import per_sample
 
 if TYPE_CHECKING:
@@ -39,14 +38,14 @@ def fab(
     loss: str | Loss = "ce",
     restarts: int = 1,
     generator: torch.Generator | None = None,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Look for the smallest perturbation that crosses a sample's decision, and bring it inside the budget.
 
     FAB is defined for one decision per sample; a segmentation has one per voxel. Here a sample's decision is its mean
     margin m(x), the mean over voxels of max_{j≠y} z_j − z_y, and it is crossed where m ≥ 0 (SEAT's Eq. 2 counts such
     an example as an error). So there is one hyperplane, m(x_i) + ⟨∇m(x_i), z − x_i⟩ = 0, for which the paper has
-    K − 1 to choose from. Distances are max |z − x| / (hi − lo), with the lo and hi of the budget.
+    K − 1 to choose from. Distances are max |z − x| as a share of what ε is a share of, ``whole`` in the budget.
 
     FAB's box of allowed images is narrowed to the budget, as nothing outside it can be returned. A sample gets the
     image that crosses at the smallest distance, itself if it crosses already. Where nothing inside the budget
@@ -65,7 +64,7 @@ def fab(
     Algorithm 1.
     """
     loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         nearest, furthest = BestPerSample(victim.image), BestPerSample(victim.image)
         for restart in range(restarts):
             point = victim.image
@@ -105,10 +104,10 @@ def _approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) ->
     image, point, gradient = (part.to(value.dtype) for part in (victim.image, point, gradient))
     value = value * victim.label[0].numel()  # the gradient is that of V·m
     value_at_image = value + (gradient * (image - point)).flatten(1).sum(dim=1)
-    span, radius = victim.budget.hi - victim.budget.lo, victim.budget.radius
+    whole, radius = victim.budget.whole, victim.budget.radius
     box = torch.maximum(image - radius, victim.budget.lo), torch.minimum(image + radius, victim.budget.hi)
-    step, length = step_to_plane(point, gradient, -value, box, span)
-    clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, box, span)
+    step, length = step_to_plane(point, gradient, -value, box, whole)
+    clean_step, clean_length = step_to_plane(image, gradient, -value_at_image, box, whole)
     alpha = (length / (length + clean_length)).nan_to_num(nan=0.0).clamp_max(_ALPHA_MAX)
     weight = per_sample(alpha, image)
     moved = (1 - weight) * (point + _OVERSHOOT * step) + weight * (image + _OVERSHOOT * clean_step)
@@ -118,8 +117,7 @@ def _approach(victim: Victim, point: Tensor, value: Tensor, gradient: Tensor) ->
 def _offer(nearest: BestPerSample, victim: Victim, point: Tensor, value: Tensor) -> Tensor:
     """Keep ``point`` where it crosses at a smaller distance than before; returns (B,), where it crosses."""
     crossed = value >= 0
-    span = victim.budget.hi - victim.budget.lo
-    distance = ((point - victim.image).abs() / span).nan_to_num(nan=0.0).flatten(1).amax(dim=1)
+    distance = ((point - victim.image).abs() / victim.budget.whole).nan_to_num(nan=0.0).flatten(1).amax(dim=1)
     nearest.update(torch.where(crossed, -distance, -torch.inf), point)
     return crossed
 

@@ -9,6 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seat_components.budget import per_sample
+
+_GAP = 10.0
+"""The mean difference of a voxel's two highest logits, to which ``dice-normalised`` brings them."""
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Logits (B, K, *spatial), label (B, 1, *spatial) int64 → loss (B,), to be maximised."""
 
@@ -122,9 +127,21 @@ def _soft_dice(logits: Tensor, label: Tensor) -> Tensor:
     return 1 - total / (logits.shape[1] - 1)
 
 
+def _normalised_dice(logits: Tensor, label: Tensor) -> Tensor:
+    """``_soft_dice`` of the logits times the number that makes their highest two ``_GAP`` apart in a sample's mean.
+
+    It is the same for every positive multiple of the logits, and so is the sign of its gradient: neither a temperature
+    nor outputs that are probabilities blind it. The factor counts as a constant in the gradient.
+    """
+    top = logits.detach().topk(2, dim=1).values
+    gap = sample_mean(top[:, 0] - top[:, 1])
+    return _soft_dice(logits * per_sample(_GAP / gap.where(gap > 0, 1), logits), label)
+
+
 LOSSES: Mapping[str, Loss] = {
     "ce": cross_entropy,
     "dice": _soft_dice,
+    "dice-normalised": _normalised_dice,
     "dlr": dlr,
     "margin": margin,
     "mask-ce": _masked_cross_entropy,

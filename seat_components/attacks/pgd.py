@@ -9,9 +9,8 @@ from torch import Tensor
 
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
 from seat_components.attacks.sign_ascent import sign_ascent
-from seat_components.attacks.victim import under_attack
+from seat_components.attacks.victim import VictimOptions, under_attack
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -30,7 +29,7 @@ def pgd(
     generator: torch.Generator | None = None,
     step_ratio: float = 0.25,
     momentum: float = 0.0,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Attack ``image`` by sign-gradient ascent on ``loss`` from random starts; the best iterate per sample is kept.
 
@@ -46,9 +45,11 @@ def pgd(
         generator: source of random numbers; torch's default where None.
         step_ratio: α / ε_b.
         momentum: decay μ of the accumulated gradient (MI-FGSM); 0 for plain PGD.
-        reading: ``outputs="softmax"`` or ``"sigmoid"`` (label (B, K, *spatial) of 0 and 1), ``ignore_index`` (label
-            value of voxels that do not count) and ``draws`` (losses and gradients are means over so many answers of a
-            network that answers differently each time).
+        options: ``budget="range"`` or ``"contrast"``, which takes ``RANGE_OVER_STD`` standard deviations of each
+            sample and channel for the range that ``eps`` is a fraction of; ``outputs="softmax"`` or ``"sigmoid"``
+            (label (B, K, *spatial) of 0 and 1), ``ignore_index`` (label value of voxels that do not count) and
+            ``draws`` (losses and gradients are means over so many answers of a network that answers differently each
+            time).
 
     Returns:
         The adversarial image (B, C, *spatial), a plain tensor inside the budget.
@@ -59,7 +60,7 @@ def pgd(
     Source: Madry et al., ICLR 2018, Section 2.1; momentum: Dong et al., CVPR 2018.
     """
     objective = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         return sign_ascent(
             victim,
             lambda _: objective,

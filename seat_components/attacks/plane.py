@@ -23,8 +23,8 @@ def step_to_plane(
         point: (B, C, *spatial), inside the box.
         gradient: (B, C, *spatial).
         gain: (B,).
-        box: the lowest and the highest image, each (B, C, *spatial); nowhere wider than the span.
-        span: the channel's intensity range, (B, C, 1, …).
+        box: the lowest and the highest image, each (B, C, *spatial).
+        span: what distances are shares of in each channel, (B, C, 1, …); no step is longer.
 
     Returns:
         The step (B, C, *spatial) and t (B,), from 0 to 1.

@@ -10,8 +10,7 @@ from torch import Tensor
 from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
-from seat_components.attacks.victim import under_attack
+from seat_components.attacks.victim import VictimOptions, under_attack
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,7 +27,7 @@ def random_noise(
     loss: str | Loss = "ce",
     restarts: int = 1,
     generator: torch.Generator | None = None,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Add noise uniform in ±ε_b, clamped to the range; of several draws (``restarts``) each sample keeps the worst.
 
@@ -38,7 +37,7 @@ def random_noise(
         ValueError: if an argument breaks its rule.
     """
     objective = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         draw = victim.random_start(generator)
         if restarts == 1:
             return draw

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -11,14 +10,6 @@ from torch import Tensor
 from seat_components.attacks.losses import Loss
 
 _OUTPUTS = ("softmax", "sigmoid")
-
-
-class ReadingOptions(TypedDict, total=False):
-    """Keywords of every attack about the network's answer: see ``Reading``, and ``Victim`` for ``draws``."""
-
-    outputs: str
-    ignore_index: int | None
-    draws: int
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from torch import Tensor
 from seat_components.attacks.best import BestPerSample
 from seat_components.attacks.losses import Loss, loss_function
 from seat_components.attacks.predictor import Predictor
-from seat_components.attacks.reading import ReadingOptions
-from seat_components.attacks.victim import Victim, under_attack, uniform
+from seat_components.attacks.victim import Victim, VictimOptions, under_attack, uniform
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,7 +31,7 @@ def square(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     window: float = 0.8,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Attack ``image`` without gradients: windows are set to x ± ε_b, and a sample keeps what raises its loss.
 
@@ -53,7 +52,7 @@ def square(
     if not 0 < window <= 1:
         raise ValueError(f"window is {window}, but it is a share of the image's voxels: above 0, up to 1")
     objective = loss_function(loss)
-    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **reading) as victim:
+    with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
         best = BestPerSample(victim.image)
         for _ in range(restarts):
             search = BestPerSample(victim.image)

@@ -20,6 +20,7 @@ ATTACKS: Mapping[str, Callable[..., Tensor]] = {
     "pgd-ce": partial(pgd, loss="ce"),
     "apgd-ce": partial(apgd, loss="ce"),
     "apgd-dice": partial(apgd, loss="dice"),
+    "apgd-dice-normalised": partial(apgd, loss="dice-normalised"),
     "apgd-dlr": partial(apgd, loss="dlr"),
     "apgd-margin": partial(apgd, loss="margin"),
     "apgd-mask-ce": partial(apgd, loss="mask-ce"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
@@ -13,11 +13,20 @@ from torch import Tensor
 from seat_components.attacks.inputs import check_counts, check_image, check_label, check_logits, plain
 from seat_components.attacks.losses import Loss
 from seat_components.attacks.predictor import Predictor, ask, evaluating
-from seat_components.attacks.reading import Reading, ReadingOptions
-from seat_components.budget import IntensityBudget
+from seat_components.attacks.reading import Reading
+from seat_components.budget import RANGE, IntensityBudget
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+class VictimOptions(TypedDict, total=False):
+    """Keywords of every attack: see ``Reading``, ``Victim`` for ``draws``, ``IntensityBudget.of`` for ``budget``."""
+
+    outputs: str
+    ignore_index: int | None
+    draws: int
+    budget: str
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def under_attack(
     bounds: tuple[float, float] | None,
     steps: int = 1,
     restarts: int = 1,
-    **reading: Unpack[ReadingOptions],
+    **options: Unpack[VictimOptions],
 ) -> Iterator[Victim]:
     """Check what an attack was given and open it: the predictor is in evaluation mode inside, and as before after.
 
@@ -152,18 +161,17 @@ def under_attack(
     is touched.
 
     Raises:
-        ValueError: if image, label, ``eps``, ``bounds``, ``steps``, ``restarts`` or what the network's
-            answer is read by break a rule.
+        ValueError: if image, label, ``eps``, ``bounds``, ``steps``, ``restarts`` or one of ``options`` breaks a rule.
     """
-    draws = reading.get("draws", 1)
-    read_as = Reading(reading.get("outputs", "softmax"), reading.get("ignore_index"))
+    draws = options.get("draws", 1)
+    reading = Reading(options.get("outputs", "softmax"), options.get("ignore_index"))
     with torch.inference_mode(False), evaluating(predictor):
         image, label = plain(image), plain(label)
         check_counts(steps=steps, restarts=restarts, draws=draws)
         check_image(image, bounds)
-        highest_label = check_label(label, image, read_as)
-        budget = IntensityBudget.of(image, eps, bounds)
-        yield Victim(predictor, image, label.long(), budget, highest_label, read_as, draws)
+        highest_label = check_label(label, image, reading)
+        budget = IntensityBudget.of(image, eps, bounds, options.get("budget", RANGE))
+        yield Victim(predictor, image, label.long(), budget, highest_label, reading, draws)
 
 
 def _mean(parts: Sequence[Tensor]) -> Tensor:

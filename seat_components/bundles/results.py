@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from seat_components.budget import RANGE
 from seat_components.records.attacked import WORST, AttackMean
 from seat_components.records.metrics import Means, read_metrics
 from seat_components.records.model import read_record, write_record
@@ -45,6 +46,8 @@ def collect_result(run: Path, method: str, file: str, training: str, url: str = 
 
 
 def _attacked(robustness: Robustness, **said: str) -> AttackedFigures:
+    if robustness.budget != RANGE:
+        refuse(f"A card states shares of the range, but this robustness.json has --budget {robustness.budget}.")
     cases = len(set(robustness.case_names) - set(robustness.unfinished))
     return AttackedFigures(
         attacked_cases=cases,

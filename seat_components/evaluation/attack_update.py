@@ -15,7 +15,7 @@ from monai.inferers import Inferer
 from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor, nn
 
-from seat_components.budget import IntensityBudget
+from seat_components.budget import RANGE, check_budget
 from seat_components.device import attack_bytes, described, home_of
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.case import Attacked, Case
@@ -50,7 +50,7 @@ class AttackUpdate:
         bundle: the bundle's name.
         label_names: label value → name, background first.
         protocol: name of the protocol.
-        eps_255: budgets, in units of 1/255 of the intensity range per sample and channel.
+        eps_255: budgets, in units of 1/255 of what ``budget`` says, per sample and channel.
         seed: seed of random starts and searches.
         steps: steps of the gradient attacks, and the rest in proportion; None for the protocol's own.
         draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
@@ -58,10 +58,11 @@ class AttackUpdate:
         max_cases: attack only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
         val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+        budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
 
     Raises:
-        RefusalError: for an unknown protocol or scope, numbers outside their range, missing weights, or an invalid
-            dataset.json.
+        RefusalError: for an unknown protocol, scope or budget, numbers outside their range, missing weights, or an
+            invalid dataset.json.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class AttackUpdate:
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
         draws: int = 1,
+        budget: str = RANGE,
     ) -> None:
         chosen = protocol_of(protocol, steps, len(label_names), draws)
         if scope not in _SCOPES:
             refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(_SCOPES)}")
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
             refuse(f"max_cases is {max_cases!r}, but it must be a whole number, 1 or more, or null for all cases")
+        check_budget(budget)
         self.max_cases = max_cases
         header = AttackedEvaluation(
             **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE).said(),
@@ -93,6 +96,7 @@ class AttackUpdate:
             seed=seed,
             scope=scope,
             inputs=_SCOPES[scope],
+            budget=budget,
         )
         self.slices = Path(output_dir) / SLICES
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
@@ -138,7 +142,7 @@ class AttackUpdate:
         self.records.say(**described(engine.state.device, amp=False))
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
-        radius = IntensityBudget.of(image, self.ensemble.eps_255[-1] / 255).radius
+        radius = self.ensemble.budget(image, self.ensemble.eps_255[-1]).radius
 
         def draw(clean: Attacked, strongest: Attacked | None) -> None:
             save_slice(self.slices, case, clean, _worse(clean, strongest), radius)
@@ -161,9 +165,10 @@ class AttackUpdate:
     def report(self) -> str:
         """The summary as lines of text."""
         alarms, checked = raise_alarms(self.records), examined(self.records)
+        record = self.records.record()
         lines = [
-            f"{row.attack:>22} at {row.eps_255:>4g}/255: Dice {row.mean_dice:.4f} ({row.cases} cases)"
-            for row in self.records.record().summary
+            f"{row.attack:>22} at {record.eps_in_words(row.eps_255):>8}: Dice {row.mean_dice:.4f} ({row.cases} cases)"
+            for row in record.summary
         ]
         lines += [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in alarms]
         silent = [name for name in checked if name not in {alarm["alarm"] for alarm in alarms}]

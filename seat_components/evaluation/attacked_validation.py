@@ -13,7 +13,7 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor
 
 from seat_components.attacks import ATTACKS
-from seat_components.budget import check_eps_255
+from seat_components.budget import RANGE, check_budget, check_eps_255
 from seat_components.evaluation.attack_update import InferringNetwork
 from seat_components.networks.pretrained import unwrap
 from seat_components.records.attacked import MAIN_EPS_255
@@ -27,25 +27,34 @@ class AttackedValidation:
     the same conditions and a resumed training goes on as it would have.
 
     Args:
-        eps_255: the budget, in units of 1/255 of the intensity range per sample and channel.
+        eps_255: the budget, in units of 1/255 of what ``budget`` says, per sample and channel.
         steps: steps of the attack.
         attack: its name in ``seat_components.attacks.ATTACKS``; one with a ``steps`` argument.
         seed: seed of its random numbers.
+        budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
 
     Raises:
-        RefusalError: for an unknown attack, or numbers outside their range.
+        RefusalError: for an unknown attack or budget, or numbers outside their range.
     """
 
-    def __init__(self, eps_255: float = MAIN_EPS_255, steps: int = 5, attack: str = "pgd-ce", seed: int = 0) -> None:
+    def __init__(
+        self,
+        eps_255: float = MAIN_EPS_255,
+        steps: int = 5,
+        attack: str = "pgd-ce",
+        seed: int = 0,
+        budget: str = RANGE,
+    ) -> None:
         with_steps = sorted(set(ATTACKS) - {"random"})
         if attack not in with_steps:
             refuse(f"there is no attack {attack!r} for validation; it knows {', '.join(with_steps)}")
         check_eps_255(eps_255)
+        check_budget(budget)
         if eps_255 == 0:
             refuse("eps_255 is 0, but validation under attack needs a budget above 0")
         if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
             refuse(f"val_attack_steps is {steps!r}, but it must be a whole number, 1 or more")
-        self.eps = eps_255 / 255
+        self.eps, self.budget = eps_255 / 255, budget
         self.steps, self.attack, self.seed = steps, attack, seed
 
     def __call__(self, engine: SupervisedEvaluator, batchdata: dict[str, Any]) -> dict[str, Tensor]:
@@ -56,7 +65,9 @@ class AttackedValidation:
         network = unwrap(engine.network)
         predictor = InferringNetwork(network, engine.inferer)
         generator = torch.Generator(image.device).manual_seed(self.seed * 2**20 + engine.state.iteration)
-        attacked = ATTACKS[self.attack](predictor, image, label, eps=self.eps, steps=self.steps, generator=generator)
+        attacked = ATTACKS[self.attack](
+            predictor, image, label, eps=self.eps, budget=self.budget, steps=self.steps, generator=generator
+        )
         with eval_mode(network):
             logits = predictor(attacked)
         engine.state.output = {Keys.IMAGE: attacked, Keys.LABEL: label, Keys.PRED: logits}

@@ -19,10 +19,12 @@ from seat_components.buffers import Buffers
 from seat_components.device import clock
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
+from seat_components.evaluation.budget_share import budget_share
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
-from seat_components.evaluation.scoring import Answer, FailureWatch, Scorer
+from seat_components.evaluation.scoring import Answer, Scorer
+from seat_components.evaluation.watch import AnswerWatch, AttackEndedError
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,9 @@ class Ensemble:
     are left out count with that 0, so that no case drops out of a mean.
 
     Args:
-        records: where the results go.
+        records: where the results go; what ε is a share of stands in their head.
         protocol: the attacks and checks.
-        eps_255: budgets, in units of 1/255 of the intensity range.
+        eps_255: budgets, in units of 1/255.
         seed: seed of random starts and searches.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         reading: how logits are read.
@@ -63,6 +65,10 @@ class Ensemble:
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
         self.reading, self.progress = reading or Reading(), progress
         self.scorer = Scorer(records.labels, self.reading, bounds, protocol.draws)
+
+    def budget(self, image: Tensor, eps_255: float) -> IntensityBudget:
+        """What may be done to an image (1, C, *spatial)."""
+        return IntensityBudget.of(image, eps_255 / 255, self.bounds, self.records.header.budget)
 
     def runs(self, place: int) -> list[tuple[AttackSetting, float]]:
         """The attacks and budgets of the case at ``place``, from 0, among all cases."""
@@ -113,6 +119,9 @@ class Ensemble:
         buffers = Buffers(modules_behind(predictor))
         answer = self.scorer.first_answer(predictor, case)
         self.records.volumes[case.name] = self.scorer.volumes(case)
+        for eps in self.eps_255:
+            share = budget_share(case, eps, self.budget(case.image, eps), self.reading)
+            self.records.shares[case.name, eps] = share
         if case.name in self.records.unfinished:
             self._drop_partial_budgets(case)
         self.records.unfinished.add(case.name)
@@ -206,32 +215,44 @@ class Ensemble:
         clean: Answer,
     ) -> tuple[Tensor, Answer]:
         """The adversarial image and the answer for it; ``words`` seed the attack, ``cost`` names what it counts as."""
-        budget = IntensityBudget.of(case.image, eps_255 / 255, self.bounds)
-        counting = FailureWatch(predictor, case, budget)
+        budget = self.budget(case.image, eps_255)
+        gradient = is_gradient_attack(setting.attack)
+        watch = AnswerWatch(
+            predictor,
+            case,
+            budget,
+            self.scorer,
+            clean,
+            self.protocol.looks_at_dice,
+            self.protocol.patience if gradient else None,
+        )
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
         start = clock(case.image.device)
-        adversarial = ATTACKS[setting.attack](
-            counting,
-            case.image,
-            case.label,
-            eps=eps_255 / 255,
-            bounds=self.bounds,
-            generator=generator,
-            outputs=self.reading.outputs,
-            ignore_index=self.reading.ignore_index,
-            draws=self.protocol.draws,
-            **setting.options,
-        )
+        try:
+            adversarial = ATTACKS[setting.attack](
+                watch,
+                case.image,
+                case.label,
+                eps=eps_255 / 255,
+                bounds=self.bounds,
+                budget=self.records.header.budget,
+                generator=generator,
+                outputs=self.reading.outputs,
+                ignore_index=self.reading.ignore_index,
+                draws=self.protocol.draws,
+                **setting.options,
+            )
+        except AttackEndedError as ended:
+            adversarial = ended.image
         if cost is not None:
-            self.records.add_cost(cost, counting.forwards, counting.backwards, clock(case.image.device) - start)
+            self.records.add_cost(cost, watch.forwards, watch.backwards, clock(case.image.device) - start)
+        answer = self.scorer.answer(predictor, adversarial, case.label)
+        if watch.image is not None and watch.dice < float(answer.dice.mean()):
+            adversarial, answer = watch.image, self.scorer.answer(predictor, watch.image, case.label)
         if not budget.holds(adversarial, case.image):
             raise AssertionError(
                 f"{setting.attack} left its budget of {eps_255:g}/255 on {case.name}: this is a defect"
             )
-        # A network that answered for the clean image and fails for another within the budget has no answer to score.
-        if counting.found is not None and clean.failed == 0:
-            adversarial = counting.found
-        answer = self.scorer.answer(predictor, adversarial, case.label)
         if answer.failed > clean.failed == 0:
             answer = replace(answer, dice=torch.zeros_like(answer.dice))
             row = CheckedCase(
@@ -244,7 +265,7 @@ class Ensemble:
     def _record(self, case: Case, attack: str, eps_255: float, image: Tensor, answer: Answer) -> Attacked:
         attacked = Attacked(attack, eps_255, image, answer.prediction, answer.dice)
         if not self.records.has(case.name, attack, eps_255):
-            over = IntensityBudget.of(case.image, eps_255 / 255, self.bounds).linf_over_budget(image, case.image)
+            over = self.budget(case.image, eps_255).linf_over_budget(image, case.image)
             self.records.add(case.name, attack, eps_255, answer.dice[0].tolist(), over)
             logger.info(f"{case.name}: {attack} at {eps_255:g}/255: Dice {attacked.mean_dice:.4f}")
         return attacked

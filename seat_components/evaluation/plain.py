@@ -11,6 +11,7 @@ from seat_components.attacks import Predictor
 from seat_components.attacks.inputs import plain
 from seat_components.attacks.predictor import PredictorWrapper, evaluating
 from seat_components.attacks.reading import Reading
+from seat_components.budget import RANGE, check_budget
 from seat_components.device import described
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.case import Case
@@ -38,6 +39,7 @@ def robustness_of(
     draws: int = 1,
     output_key: int | str | None = None,
     progress: bool = True,
+    budget: str = RANGE,
 ) -> dict[str, Any]:
     """Run a protocol on a network, and return what ``robustness.json`` would hold.
 
@@ -46,7 +48,7 @@ def robustness_of(
             left as found. So are the buffers of a network behind another callable.
         cases: (name, float image (1, C, *spatial), integer label (1, 1, *spatial)), one after the other.
         labels: names of the classes, background first, K of them; with sigmoids the names of the K structures.
-        eps_255: budgets, in units of 1/255 of the intensity range.
+        eps_255: budgets, in units of 1/255 of what ``budget`` says.
         protocol: a name of ``PROTOCOLS``; ``black-box`` for a network without gradients.
         steps: steps of the gradient attacks, and the rest in proportion; None for the protocol's own.
         seed: seed of random starts and searches.
@@ -58,12 +60,14 @@ def robustness_of(
         draws: how often a network that answers differently each time is asked; the numbers are means.
         output_key: where the predictor returns a tuple, list or dict, which part of it are the logits.
         progress: show a bar per case where the standard error is a terminal.
+        budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
 
     Raises:
-        RefusalError: for an unknown protocol, or numbers outside their range.
+        RefusalError: for an unknown protocol or budget, or numbers outside their range.
         ValueError: if an image, label or answer of the predictor breaks an attack's rule, a name is given twice, or
             the logits have another number of classes than ``labels`` names.
     """
+    check_budget(budget)
     reading = Reading(outputs, ignore_index)
     structures = labels if outputs == "sigmoid" else labels[1:]
     chosen = protocol_of(protocol, steps, 2 if outputs == "sigmoid" else len(labels), draws)
@@ -74,6 +78,7 @@ def robustness_of(
         versions=versions(),
         rule=ABSENT_CLASS_RULE,
         bounds=bounds,
+        budget=budget,
         outputs=outputs,
         ignore_index=ignore_index,
     )

@@ -55,6 +55,9 @@ class Protocol:
         checks: attacks that tell whether the others were strong enough.
         checked_cases: the first cases, on which the checks run.
         draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
+        keeps_lowest: of the images that an attack asks about, the one of lowest Dice is its result, and Dice 0 ends it;
+            otherwise the attack's own result, of highest loss, as published.
+        patience: a gradient attack ends where so many images in a row have not lowered Dice; None for never.
     """
 
     attacks: tuple[AttackSetting, ...]
@@ -63,11 +66,18 @@ class Protocol:
     checks: tuple[Check, ...] = ()
     checked_cases: int = 0
     draws: int = 1
+    keeps_lowest: bool = True
+    patience: int | None = None
 
     @property
     def follows_gradients(self) -> bool:
         """Whether any attack needs the network's gradient."""
         return any(is_gradient_attack(setting.attack) for setting in self.attacks)
+
+    @property
+    def looks_at_dice(self) -> bool:
+        """Whether the image of lowest Dice is kept; the lowest of several draws would be the luckiest."""
+        return self.keeps_lowest and self.draws == 1
 
     def scaled(self, steps: int | None) -> Protocol:
         """The protocol with ``steps`` in place of its own, each attack's steps and queries in proportion."""
@@ -92,6 +102,8 @@ class Protocol:
         everywhere = {
             **({"skips_at_zero": True} if self.skips_at_zero else {}),
             **({"draws": self.draws} if self.draws > 1 else {}),
+            **({"keeps": "lowest Dice"} if self.looks_at_dice else {}),
+            **({"patience": self.patience} if self.patience is not None else {}),
         }
         return {**parts, "all": everywhere} if everywhere else parts
 
@@ -111,13 +123,27 @@ def _scaled(setting: AttackSetting, factor: float) -> AttackSetting:
 MORE_EFFORT, LARGE_BUDGET = "more effort", "large budget"
 
 PROTOCOLS: dict[str, Protocol] = {
-    # A check while developing: two white-box attacks, 20 steps each.
+    # A check while developing: the two white-box attacks that together leave least after 20 steps. Both lower soft Dice;
+    # the second is free of the logits' scale, so that a temperature or outputs that are probabilities do not blind it.
     "quick": Protocol(
         (
             AttackSetting("random"),
-            AttackSetting("pgd-ce", {"steps": 20}),
-            AttackSetting("apgd-ce", {"steps": 20}),
-        )
+            AttackSetting("apgd-dice", {"steps": 20}),
+            AttackSetting("apgd-dice-normalised", {"steps": 20}),
+        ),
+        skips_at_zero=True,
+    ),
+    # What finds nearly all that ``strong`` finds, in a fifth of its passes.
+    "standard": Protocol(
+        (
+            AttackSetting("random"),
+            AttackSetting("apgd-dice", {"steps": 50}),
+            AttackSetting("apgd-dice-normalised", {"steps": 25}),
+            AttackSetting("apgd-mask-ce-balanced", {"steps": 25}),
+        ),
+        steps=50,
+        skips_at_zero=True,
+        patience=15,
     ),
     # The published evaluation, for comparison with the paper's tables only: 5 iterations, Square with 5 queries.
     "paper": Protocol(
@@ -128,26 +154,25 @@ PROTOCOLS: dict[str, Protocol] = {
             AttackSetting("square", {"steps": 5}),
         ),
         steps=5,
+        keeps_lowest=False,
     ),
-    # What a robustness number should stand on. Each attack has 100 steps (PGD shares them among five starts), and those
-    # that most often find the worst case run first, as a case at Dice 0 is skipped.
+    # What a robustness number should stand on. The two that find most have 100 steps, the others 50; those that most often
+    # find the worst case run first, as a case at Dice 0 is skipped. FAB, margin, DLR and PGD-CE are not among them: in no
+    # case did they find anything that the others had not (docs/evaluation.md).
     "strong": Protocol(
         (
             AttackSetting("random"),
             AttackSetting("apgd-dice", {"steps": 100}),
-            AttackSetting("apgd-mask-ce-balanced", {"steps": 100}),
-            AttackSetting("apgd-ce", {"steps": 100}),
+            AttackSetting("apgd-dice-normalised", {"steps": 100}),
+            AttackSetting("apgd-mask-ce-balanced", {"steps": 50}),
+            AttackSetting("apgd-ce", {"steps": 50}),
             # SEA's shrinking radii where they gained (Task04, 100 steps: Dice 0.43 → 0.30); with the other losses they
             # changed nothing or lost a little (CE 0.24 → 0.26, JS 0.24 → 0.26, balanced mask-CE 0.195 → 0.196).
-            AttackSetting("apgd-mask-ce", {"steps": 100, "radii": SEA_RADII}),
-            AttackSetting("apgd-js", {"steps": 100}),
-            AttackSetting("apgd-margin", {"steps": 100}),
-            AttackSetting("apgd-dlr", {"steps": 100}, least_classes=3),
-            AttackSetting("segpgd", {"steps": 100}),
-            AttackSetting("cospgd", {"steps": 100}),
-            AttackSetting("fab", {"steps": 100}),
-            AttackSetting("pgd-ce", {"steps": 20, "restarts": 5}),
-            AttackSetting("square", {"steps": 1000}, cases=8, one_budget=True),
+            AttackSetting("apgd-mask-ce", {"steps": 50, "radii": SEA_RADII}),
+            AttackSetting("apgd-js", {"steps": 50}),
+            AttackSetting("segpgd", {"steps": 50}),
+            AttackSetting("cospgd", {"steps": 50}),
+            AttackSetting("square", {"steps": 1000}, cases=3, one_budget=True),
         ),
         steps=100,
         skips_at_zero=True,

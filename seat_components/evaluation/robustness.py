@@ -8,13 +8,22 @@ from typing import Any
 
 from seat_components.evaluation.sizes import SIZE_RULE, dice_by_size
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases
-from seat_components.records.attacked import WORST, Alarm, AttackedCase, CheckedCase, Cost, summarise, worst_rows
+from seat_components.records.attacked import (
+    WORST,
+    Alarm,
+    AttackedCase,
+    BudgetShare,
+    CheckedCase,
+    Cost,
+    summarise,
+    worst_rows,
+)
 from seat_components.records.model import write_record
 from seat_components.records.robustness import FILE, AttackedEvaluation, Robustness
 from seat_components.records.table import write_table
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "budget", "data", "val_patch_size")
 
 
 class RobustnessRecords:
@@ -31,6 +40,7 @@ class RobustnessRecords:
         unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
             rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
+        shares: (case, ε · 255) → what that budget amounts to there; written for those that were attacked.
         files: case → fingerprint of its files, where it is known.
         cost: attack → passes of one sample, and seconds.
     """
@@ -43,6 +53,7 @@ class RobustnessRecords:
         self.checks: list[CheckedCase] = []
         self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
+        self.shares: dict[tuple[str, float], BudgetShare] = {}
         self.files: dict[str, str] = {}
         self.cost: dict[str, Cost] = {}
         said = header.as_json()
@@ -52,6 +63,7 @@ class RobustnessRecords:
             self.cases = [row for row in before.cases if row.attack != WORST]
             self.checks, self.unfinished = list(before.checks), set(before.unfinished)
             self.volumes, self.files, self.cost = dict(before.volumes_ml), dict(before.files), dict(before.cost)
+            self.shares = {(row.case, row.eps_255): row for row in before.budget_over_std}
             if header.versions:
                 self.say(versions=all_versions(before.versions, header.versions))
 
@@ -126,6 +138,7 @@ class RobustnessRecords:
         """The whole record; ``checked`` names the alarms that there was reason to examine."""
         finished = [row for row in self.cases if row.case not in self.unfinished]
         worst = worst_rows(finished)
+        attacked = {(row.case, row.eps_255) for row in self.cases}
         counted = [*finished, *worst]
         return Robustness(
             **self.header.said(),
@@ -136,6 +149,7 @@ class RobustnessRecords:
             unfinished=tuple(sorted(self.unfinished)),
             files=self.files,
             volumes_ml=self.volumes,
+            budget_over_std=tuple(share for key, share in self.shares.items() if key in attacked),
             checks=tuple(self.checks),
             cost=self.cost,
             alarms=tuple(Alarm(**alarm) for alarm in alarms),

@@ -1,4 +1,4 @@
-"""What a network makes of an image, scored against the label; and the images for which it fails."""
+"""What a network makes of an image, scored against the label."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seat_components.attacks import CountingPredictor, Predictor
+from seat_components.attacks import Predictor
 from seat_components.attacks.inputs import check_image, check_label, check_logits
 from seat_components.attacks.predictor import ask
 from seat_components.attacks.reading import Reading, not_finite
-from seat_components.budget import IntensityBudget
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.dice import dice_of_structures, dice_per_class
 from seat_components.evaluation.sizes import volumes_ml
@@ -99,9 +98,19 @@ class Scorer:
         if logits.shape[1] != classes:
             background = "none of them the background" if overlapping else "background included"
             raise ValueError(f"The network has {logits.shape[1]} classes, but {classes} are named, {background}")
-        prediction, true = self.reading.classes(logits, label.long())
-        dice = dice_of_structures(prediction, true) if overlapping else dice_per_class(prediction, true, classes)
+        prediction, dice = self._scored(logits, label)
         return Answer(logits, prediction, dice, float(not_finite(logits).double().mean()))
+
+    def mean_dice(self, logits: Tensor, label: Tensor) -> float:
+        """Mean Dice over the structures, of logits (1, K, *spatial)."""
+        return float(self._scored(logits.detach(), label)[1].mean())
+
+    def _scored(self, logits: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Predicted classes, of the label's shape, and Dice (1, structures)."""
+        prediction, true = self.reading.classes(logits, label.long())
+        if self.reading.outputs == "sigmoid":
+            return prediction, dice_of_structures(prediction, true)
+        return prediction, dice_per_class(prediction, true, logits.shape[1])
 
     def volumes(self, case: Case) -> dict[str, float]:
         """The labelled volume of each structure in ml."""
@@ -109,29 +118,3 @@ class Scorer:
             return volumes_ml(case.label, case.voxel_mm3, self.labels)
         channels = zip(self.labels, case.label.split(1, dim=1), strict=True)
         return {name: volumes_ml(channel, case.voxel_mm3, [name])[name] for name, channel in channels}
-
-
-class FailureWatch(CountingPredictor):
-    """A predictor that counts passes, and keeps the first image of the budget for which a logit is not finite.
-
-    Args:
-        predictor: image → logits.
-        case: the case under attack.
-        budget: what may be done to its image.
-
-    Attributes:
-        found: that image, (1, C, *spatial); None where there was none.
-    """
-
-    def __init__(self, predictor: Predictor, case: Case, budget: IntensityBudget) -> None:
-        super().__init__(predictor)
-        self.case, self.budget = case, budget
-        self.found: Tensor | None = None
-
-    def __call__(self, image: Tensor) -> Tensor:
-        """The predictor's logits, (1, K, *spatial)."""
-        given = image.detach().clone() if self.found is None else image
-        logits = super().__call__(image)
-        if self.found is None and not_finite(logits).any() and self.budget.holds(given, self.case.image):
-            self.found = given
-        return logits

@@ -14,7 +14,7 @@ from seat_components.experiments.checkpoints import Checkpoint, read_checkpoints
 from seat_components.experiments.comparisons import other_settings, sections
 from seat_components.experiments.intervals import interval, markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.records.attacked import CLEAN, MAIN_EPS_255, WORST
+from seat_components.records.attacked import CLEAN, WORST
 from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
@@ -102,7 +102,7 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
         return "Not done yet.\n"
     names = list(dict.fromkeys(attack for one in done for attack in one.attacks[name].attacks))
     attacks = [attack for attack in names if attack != WORST]
-    eps = done[0].attacks[name].compared_eps
+    first = done[0].attacks[name]
     rows = []
     for one in done:
         record = one.attacks[name]
@@ -113,16 +113,16 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
         rows.append([which, *values, interval(list(one.worst(name).values()))])
     for epochs in paper.CHECKPOINT_EPOCHS:
         published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
-        comparable = done[0].attacks[name].protocol == "paper" and eps == MAIN_EPS_255
+        comparable = first.protocol == "paper" and first.at_papers_budget
         if comparable and not all(map(math.isnan, published)):
             rows.append([f"the paper's SEAT, {epochs} epochs", *map(number, published), NONE])
-    cases = sorted(done[0].attacks[name].case_names)
+    cases = sorted(first.case_names)
     # Few cases are named, as another copy of the dataset may hold others in their place.
     named = f" ({', '.join(cases)})" if len(cases) <= _MOST_NAMED else ""
-    columns = [_column(done[0].attacks[name], attack) for attack in attacks]
+    columns = [_column(first, attack) for attack in attacks]
     text = (
-        f"Mean foreground Dice at ε = {eps:g}/255 on {len(cases)} validation cases{named}; "
-        "the worst attack per case with its 95 % interval.\n"
+        f"Mean foreground Dice at ε = {first.eps_in_words(first.compared_eps or 0)} "
+        f"on {len(cases)} validation cases{named}; the worst attack per case with its 95 % interval.\n"
     )
     return text + "\n" + markdown_table(["run", *columns, "worst (95 % over cases)"], rows)
 

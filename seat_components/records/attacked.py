@@ -125,6 +125,20 @@ class AttackedCase(KeptRecord):
         return self.of or self.attack
 
 
+class BudgetShare(KeptRecord):
+    """What a budget amounts to on a case: ε_b / standard deviation, mean over channels, constant ones left out.
+
+    Attributes:
+        image: over the image as it was attacked, patch or volume; None where it is constant.
+        foreground: over its voxels of label > 0; None where there are none, or they are constant.
+    """
+
+    case: Name
+    eps_255: Budget
+    image: Measured | None
+    foreground: Measured | None
+
+
 class CheckedCase(KeptRecord):
     """Something measured for the alarms only; fields beside these as the check needs them."""
 

@@ -10,13 +10,16 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from seat_components.budget import RANGE
 from seat_components.records.attacked import (
     CLEAN,
+    MAIN_EPS_255,
     NOT_ATTACKS,
     WORST,
     Alarm,
     AttackDice,
     AttackedCase,
+    BudgetShare,
     CheckedCase,
     Cost,
     SizeDice,
@@ -37,6 +40,7 @@ class AttackedEvaluation(Evaluated):
         settings: each attack's options.
         scope: ``patch`` or ``volume``.
         inputs: what was attacked, patches or whole volumes, in the evaluation's own words.
+        budget: what ε is a share of: ``range``, or ``contrast``, a multiple of the standard deviation.
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         outputs: ``softmax``, or ``sigmoid`` for structures that may overlap.
         ignore_index: label value of voxels that do not count.
@@ -44,7 +48,7 @@ class AttackedEvaluation(Evaluated):
 
     _order = (
         *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs"),
-        *("data", "val_patch_size", "versions"),
+        *("budget", "data", "val_patch_size", "versions"),
     )
 
     protocol: str
@@ -52,9 +56,14 @@ class AttackedEvaluation(Evaluated):
     seed: int | None = None
     scope: str = "patch"
     inputs: str = ""
+    budget: Name = RANGE
     bounds: Rows[Number] | None = None
     outputs: str = "softmax"
     ignore_index: int | None = None
+
+    def eps_in_words(self, eps_255: float) -> str:
+        """``8/255``, or ``8/255 of contrast`` where that is what ε is a share of."""
+        return f"{eps_255:g}/255" + ("" if self.budget == RANGE else f" of {self.budget}")
 
 
 class Robustness(AttackedEvaluation):
@@ -65,6 +74,7 @@ class Robustness(AttackedEvaluation):
         unfinished: the cases that the evaluation was stopped in; they are in no mean.
         files: case → fingerprint of its files.
         volumes_ml: case → label → labelled volume.
+        budget_over_std: what each budget amounts to on each case.
         alarms_checked: the alarms that there was something to examine for; None where the file does not say.
     """
 
@@ -75,6 +85,7 @@ class Robustness(AttackedEvaluation):
     unfinished: Rows[str] = ()
     files: dict[str, Name] = Field(default_factory=dict)
     volumes_ml: dict[str, dict[str, Measured]] = Field(default_factory=dict)
+    budget_over_std: Rows[BudgetShare] = ()
     checks: Rows[CheckedCase] = ()
     cost: dict[str, Cost] = Field(default_factory=dict)
     alarms: Rows[Alarm] = ()
@@ -109,6 +120,11 @@ class Robustness(AttackedEvaluation):
     def compared_eps(self) -> float | None:
         """The budget that tables show (see ``main_budget``); None without any."""
         return main_budget(self.budgets) if self.budgets else None
+
+    @property
+    def at_papers_budget(self) -> bool:
+        """Whether tables show the paper's budget, 8/255 of the range."""
+        return self.budget == RANGE and self.compared_eps == MAIN_EPS_255
 
     @property
     def case_names(self) -> list[str]:
@@ -158,6 +174,15 @@ class Robustness(AttackedEvaluation):
         """(clean, worst) mean Dice by case at this budget, of the cases that have both."""
         clean, worst = self.dice_of_cases(CLEAN, 0), self.dice_of_cases(WORST, eps_255)
         return {case: (clean[case], dice) for case, dice in sorted(worst.items()) if case in clean}
+
+    def share_and_worst(self, eps_255: float) -> dict[str, tuple[float, float]]:
+        """(ε_b / standard deviation of the image, worst mean Dice) by case at this budget, where both are known."""
+        worst = self.dice_of_cases(WORST, eps_255)
+        return {
+            row.case: (row.image, worst[row.case])
+            for row in self.budget_over_std
+            if row.eps_255 == eps_255 and row.image is not None and row.case in worst
+        }
 
     def check_continued(self, labels: Sequence[str]) -> None:
         """Check that an evaluation of ``labels`` can go on with this record.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from seat_components.records.slices import largest_falls
 from seat_components.reporting.page import Image
 from seat_components.reporting.records import RunRecords
-from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
+from seat_components.reporting.robustness_figures import (
+    clean_against_worst,
+    dice_by_attack,
+    dice_by_budget,
+    share_against_worst,
+)
 from seat_components.reporting.slice_figures import attacked_slices
 from seat_components.reporting.style import png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
@@ -86,9 +91,22 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
                     f"cases_{eps:g}",
                     f"Each case, without attack and under its worst, ε = {eps:g}/255",
                     "One point per case: "
-                    + ", ".join(f"{run.name} {len(points)}" for run, points in zip(runs, pairs, strict=True) if points)
+                    + _cases_of(runs, pairs)
                     + ". The further below the dashed line, the more the attack took. Undefined Dice is left out.",
                     png(clean_against_worst(runs, eps)),
+                )
+            )
+        shares = [run.robustness.share_and_worst(eps) if run.robustness else {} for run in runs]
+        if any(shares):
+            images.append(
+                Image(
+                    f"contrast_{eps:g}",
+                    f"Worst-case Dice against ε_b / standard deviation, ε = {eps:g}/255",
+                    "One point per case: "
+                    + _cases_of(runs, shares)
+                    + ". ε_b / standard deviation of the image as it was attacked, mean over channels: where ε_b is a "
+                    "share of the range, one bright voxel makes it larger for the whole image.",
+                    png(share_against_worst(runs, eps)),
                 )
             )
     for i, run in enumerate(runs, start=1):
@@ -107,9 +125,14 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
     return images
 
 
+def _cases_of(runs: Sequence[RunRecords], points: Sequence[Sized]) -> str:
+    """How many cases of each run are drawn."""
+    return ", ".join(f"{run.name} {len(own)}" for run, own in zip(runs, points, strict=True) if own)
+
+
 def _on_what(run: RunRecords) -> str:
     record = run.robustness
     if record is None:
         return ""
     inputs = f", {record.inputs}" if record.inputs else ""
-    return f"{run.name}: protocol {record.protocol}, {len(record.case_names)} cases{inputs}."
+    return f"{run.name}: protocol {record.protocol}, budget {record.budget}, {len(record.case_names)} cases{inputs}."

@@ -1,8 +1,8 @@
-"""Pictures of robustness: Dice against ε (the paper's Figure 2), and each case before and after attack."""
+"""Pictures of robustness: Dice against ε (the paper's Figure 2), and each case's Dice against what may explain it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -59,24 +59,34 @@ def clean_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
     figure = Figure(figsize=(5.8, 4.4), layout="constrained")
     axes: Axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", label="no loss")
-    for run, (colour, _, marker) in zip(runs, run_styles(runs), strict=True):
-        pairs = list(run.robustness.clean_and_worst(eps_255).values()) if run.robustness else []
-        if pairs:
-            axes.plot(
-                *zip(*pairs, strict=True),
-                color=colour,
-                ls="",
-                marker=marker,
-                ms=5,
-                alpha=0.65,
-                label=in_picture(run.name),
-            )
+    _each_case(axes, runs, [run.robustness.clean_and_worst(eps_255) if run.robustness else {} for run in runs])
     axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
     axes.set_aspect("equal")
     tidy(axes, x="Dice without attack", y=f"Dice under the worst attack, ε = {eps_255:g}/255")
     legend_beside(axes)
     return figure
+
+
+def share_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
+    """Each case's ε_b / standard deviation (x), and its Dice under the worst attack at ``eps_255`` (y)."""
+    figure = Figure(figsize=(6.6, 4.2), layout="constrained")
+    axes: Axes = figure.subplots()
+    _each_case(axes, runs, [run.robustness.share_and_worst(eps_255) if run.robustness else {} for run in runs])
+    axes.set_xlim(left=0)
+    tidy(
+        axes, x="ε_b / standard deviation of the attacked image", y=f"Dice under the worst attack, ε = {eps_255:g}/255"
+    )
+    legend_beside(axes)
+    return figure
+
+
+def _each_case(axes: Axes, runs: Sequence[RunRecords], pairs: Sequence[Mapping[str, tuple[float, float]]]) -> None:
+    """A point per case and run, Dice upwards."""
+    for run, points, (colour, _, marker) in zip(runs, pairs, run_styles(runs), strict=True):
+        if points:
+            x, y = zip(*points.values(), strict=True)
+            axes.plot(x, y, color=colour, ls="", marker=marker, ms=5, alpha=0.65, label=in_picture(run.name))
+    axes.set_ylim(-0.02, 1.02)
 
 
 def _against_budget(axes: Axes, budgets: set[float], title: str = "") -> None:

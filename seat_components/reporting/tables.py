@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from seat_components.records.attacked import CLEAN, MAIN_EPS_255, WORST
+from seat_components.budget import RANGE
+from seat_components.records.attacked import CLEAN, WORST
 from seat_components.records.robustness import Robustness
 from seat_components.reporting import paper
 from seat_components.reporting.page import Table
@@ -35,7 +36,7 @@ def key_numbers(runs: Sequence[RunRecords]) -> Table:
         ("Best validation Dice (epoch)", _best),
         ("Clean Dice, whole volumes", lambda run: number(run.metrics.mean_dice) if run.metrics else NONE),
         ("Clean Dice, the protocol's inputs", lambda run: number(run.robustness.clean) if run.robustness else NONE),
-        ("Attack budget ε", lambda run: _at_compared(run.robustness, lambda _, eps: eps, "g", "/255")),
+        ("Attack budget ε", _compared_eps),
         ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
         ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
         (
@@ -133,7 +134,7 @@ def attack_table(run: RunRecords) -> Table | None:
     rows.append(
         ["average over attacks", number(record.average(eps)), *[NONE] * (len(labels) + (3 if comparable else 0))]
     )
-    ours = f"protocol {record.protocol}, {len(record.case_names)} cases, ε = {eps:g}/255"
+    ours = f"protocol {record.protocol}, {len(record.case_names)} cases, ε = {record.eps_in_words(eps)}"
     return Table(
         f"{run.name}: Dice by attack" + (" (the paper's Table 2)" if comparable else ""),
         [
@@ -143,13 +144,14 @@ def attack_table(run: RunRecords) -> Table | None:
             *(f"Paper's SEAT, {epochs} epochs" for epochs in paper.CHECKPOINT_EPOCHS if comparable),
         ],
         rows,
-        f"Ours: {ours}." + ("" if comparable else f" {_why_alone(run, eps)}"),
+        f"Ours: {ours}." + ("" if comparable else f" {_why_alone(run, record, eps)}"),
     )
 
 
 def is_beside_paper(run: RunRecords, record: Robustness) -> bool:
     """Whether the paper's Table 2 has this task, and the run its budget and real data."""
-    return record.compared_eps == MAIN_EPS_255 and paper.task_index(run.task) is not None and not run.is_phantom
+    in_print = record.at_papers_budget and paper.task_index(run.task) is not None
+    return in_print and not run.is_phantom
 
 
 def size_table(run: RunRecords) -> Table | None:
@@ -202,6 +204,7 @@ def protocol(run: RunRecords) -> Table | None:
         ["inputs", record.inputs or NONE],
         ["data", record.data or NONE],
         ["cases", str(len(record.case_names))],
+        ["ε is a share of the", record.budget],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
         ["device", record.computed_on or _NOT_SAID],
         *([name, options] for name, options in record.options.items() if options),
@@ -218,20 +221,22 @@ def _best(run: RunRecords) -> str:
     return f"{number(best[0])} ({best[1]})" + ("" if images == "clean" else f", {images}")
 
 
-def _at_compared(
-    record: Robustness | None, value: Callable[[Robustness, float], float], form: str = ".4f", unit: str = ""
-) -> str:
-    if record is None or record.compared_eps is None:
-        return NONE
-    text = number(value(record, record.compared_eps), form)
-    return text if text == NONE else text + unit
+def _compared_eps(run: RunRecords) -> str:
+    record = run.robustness
+    return NONE if record is None or record.compared_eps is None else record.eps_in_words(record.compared_eps)
 
 
-def _why_alone(run: RunRecords, eps: float) -> str:
+def _at_compared(record: Robustness | None, value: Callable[[Robustness, float], float]) -> str:
+    return NONE if record is None or record.compared_eps is None else number(value(record, record.compared_eps))
+
+
+def _why_alone(run: RunRecords, record: Robustness, eps: float) -> str:
     if run.is_phantom:
         return "These are computer-made phantoms, beside which the paper's values do not belong."
     if paper.task_index(run.task) is None:
         return f"The paper has no values for {run.task or 'an unnamed task'}."
+    if record.budget != RANGE:
+        return f"The paper's budget is a share of the range; its values do not belong beside those of {record.budget}."
     return (
         f"The paper's Table 2 is at ε = 8/255, which was not run; its values do not belong beside those at {eps:g}/255."
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from seat_components.budget import BUDGETS
 from seat_components.refusals import refuse
 from seat_components.running.kinds import (
     COMPONENT,
@@ -55,6 +56,7 @@ VALUES: Mapping[str, Rule] = {
     "batch_size": INTEGER,
     "learning_rate": (lambda value: is_number(value) and 0 <= value < math.inf, "a finite number, 0 or more"),
     "eps_255": NUMBER,
+    "budget": (lambda value: value in BUDGETS, f"{' or '.join(BUDGETS)}, what ε is a share of"),
     "step_ratio": NUMBER,
     "g_max": NUMBER,
     "update_every": NUMBER,

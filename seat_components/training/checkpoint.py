@@ -16,6 +16,7 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
 
+from seat_components.budget import RANGE
 from seat_components.files import failed_write, keep_as
 from seat_components.networks.pretrained import unwrap
 from seat_components.networks.weight_faults import weight_faults
@@ -25,6 +26,8 @@ from seat_components.training.random_state import random_state, set_random_state
 from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
+FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
+"""Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
 
 
 class Stateful(Protocol):
@@ -56,7 +59,8 @@ class TrainingCheckpoint:
             with ``state_dict`` and ``load_state_dict``.
         resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
-        settings: name → value of what the run is trained with; a resumed run says where one has changed.
+        settings: name → value of what the run is trained with; a resumed run says where one has changed, and is refused
+            where it is one of ``FIXED_SETTINGS``.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
 
     Attributes:
@@ -140,6 +144,8 @@ class TrainingCheckpoint:
                     f"{self.path} is from another training method than this one: its {name} is a {kind}, not a {own}. "
                     "Resume with the configs it was trained with, or start from its weights with finetune.json."
                 )
+        settings = content.get("settings", {})
+        self._refuse_changes(settings if isinstance(settings, Mapping) else {})
         for name, part in self.parts.items():
             try:
                 _take_over(part, content["parts"][name])
@@ -159,15 +165,24 @@ class TrainingCheckpoint:
                 f"{engine.state.max_epochs}: nothing is left to train. Give --epochs {engine.state.epoch} or more, or "
                 "another --ckpt_dir for a new run."
             )
-        self._say_changes(content.get("settings", {}))
+        self._say_changes(settings if isinstance(settings, Mapping) else {})
         self._loaded, self._is_ours = content, True
         self._finished = engine.state.epoch == engine.state.max_epochs
         done, inside = divmod(engine.state.iteration, length)
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
 
-    def _say_changes(self, before: Any) -> None:
+    def _refuse_changes(self, settings: Mapping[str, Any]) -> None:
+        for name, fixed in FIXED_SETTINGS.items():
+            before, now = (said.get(name, fixed) for said in (settings, self.settings))
+            if before != now:
+                refuse(
+                    f"{self.path} is from a training with --{name} {before}, but this one has {now}. Resume with "
+                    f"--{name} {before}, or start from its weights with finetune.json."
+                )
+
+    def _say_changes(self, before: Mapping[str, Any]) -> None:
         for name, value in self.settings.items():
-            if not isinstance(before, Mapping) or name not in before or before[name] == value:
+            if name not in before or before[name] == value:
                 continue
             kept = name in self.kept_settings
             follows = f"the run keeps {before[name]}" if kept else f"from here on it is {value}"

@@ -9,7 +9,7 @@ import torch
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
-from seat_components.budget import IntensityBudget, check_eps_255
+from seat_components.budget import RANGE, IntensityBudget, check_budget, check_eps_255
 from seat_components.buffers import Buffers
 from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
@@ -27,27 +27,35 @@ class CleanUpdate(TrainingUpdate):
 
 
 class PerturbedUpdate(TrainingUpdate):
-    """Base of the methods that perturb the image within ε_b = ε·(max − min), per sample and channel.
+    """Base of the methods that perturb the image within ε_b, per sample and channel.
 
     Args:
         eps_255: ε in units of 1/255.
         step_ratio: α / ε_b, the step on the perturbation; the paper's is 1/2.
         seed: seed of the random perturbations; each process adds its rank.
         pieces: see ``TrainingUpdate``.
+        budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
 
     Raises:
-        RefusalError: if ``eps_255`` or ``step_ratio`` is outside its range.
+        RefusalError: if ``eps_255`` or ``step_ratio`` is outside its range, or ``budget`` another word.
     """
 
-    def __init__(self, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1) -> None:
+    def __init__(
+        self, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1, budget: str = RANGE
+    ) -> None:
         super().__init__(pieces)
         check_eps_255(eps_255)
+        check_budget(budget)
         if not 0 < step_ratio <= 2:
             refuse(f"step_ratio (α / ε_b) is {step_ratio}, but a step must move and stay in reach: above 0, up to 2")
-        self.eps = eps_255 / 255
+        self.eps, self.budget = eps_255 / 255, budget
         self.step_ratio = step_ratio
         # Noise is drawn on the CPU, so that a seed gives the same noise on every device.
         self.generator = torch.Generator().manual_seed(seed + idist.get_rank())
+
+    def budget_of(self, image: Tensor) -> IntensityBudget:
+        """What may be done to a batch of images."""
+        return IntensityBudget.of(image, self.eps, budget=self.budget)
 
     def uniform(self, image: Tensor, budget: IntensityBudget) -> Tensor:
         """δ uniform in [−ε_b, ε_b]."""
@@ -88,7 +96,7 @@ class RandomUpdate(PerturbedUpdate):
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
         """One backpropagation and one step."""
-        budget = IntensityBudget.of(image, self.eps)
+        budget = self.budget_of(image)
         self.backpropagate(engine, budget.apply(image, self.uniform(image, budget)), label)
         self.step(engine)
 
@@ -107,9 +115,15 @@ class FreeUpdate(PerturbedUpdate):
     """
 
     def __init__(
-        self, batch_size: int, eps_255: float = 8, step_ratio: float = 0.5, seed: int = 0, pieces: int = 1
+        self,
+        batch_size: int,
+        eps_255: float = 8,
+        step_ratio: float = 0.5,
+        seed: int = 0,
+        pieces: int = 1,
+        budget: str = RANGE,
     ) -> None:
-        super().__init__(eps_255, step_ratio, seed, pieces)
+        super().__init__(eps_255, step_ratio, seed, pieces, budget)
         self.noise = NoiseBuffer(batch_size)
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
@@ -119,7 +133,7 @@ class FreeUpdate(PerturbedUpdate):
             self.backpropagate(engine, image, label)
             self.step(engine)
             return
-        budget = IntensityBudget.of(image, self.eps)
+        budget = self.budget_of(image)
         noise = self.noise.rows_for(image)
         noise.copy_(budget.clip(noise))
         for replay in range(1, replays + 1):
@@ -147,7 +161,7 @@ class PGDUpdate(PerturbedUpdate):
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
         """Attack, then one training step on the attacked batch."""
-        budget = IntensityBudget.of(image, self.eps)
+        budget = self.budget_of(image)
         noise = self.uniform(image, budget)
         buffers = Buffers([unwrap(engine.network)])
         for _ in range(self.replays(engine) - 1):

@@ -47,7 +47,8 @@ class RobustTrainer(SupervisedTrainer):
         label_names: label value → class, the background first; the others stand in the history.
         resume: go on from the checkpoint in ``ckpt_dir``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
-        settings: name → value of what the run is trained with; a resumed run says where one has changed.
+        settings: name → value of what the run is trained with; a resumed run says where one has changed,
+            and is refused where it is the budget.
         train_handlers: further handlers.
         trainer: the other arguments of ``SupervisedTrainer``, by their names.
 

@@ -14,17 +14,32 @@ from torch import Tensor, nn
 from seat_components.attacks import ATTACKS, LOSSES, CountingPredictor, cospgd, pgd
 from seat_components.budget import IntensityBudget
 
+FIXED = (-500.0, 500.0)
+BUDGETS = [(rank, bounds, "range") for rank in (1, 2, 3) for bounds in (None, FIXED)]
+
 
 @each_attack
-@pytest.mark.parametrize("rank", [1, 2, 3])
-@pytest.mark.parametrize("bounds", [None, (-500.0, 500.0)])
-def test_keeps_the_budget_to_the_last_bit(name: str, rank: int, bounds: tuple[float, float] | None) -> None:
+@pytest.mark.parametrize(("rank", "bounds", "kind"), [*BUDGETS, (2, None, "contrast"), (3, FIXED, "contrast")])
+def test_keeps_the_budget_to_the_last_bit(name: str, rank: int, bounds: tuple[float, float] | None, kind: str) -> None:
     image, label = example(rank)
-    adversarial = run(name, SmallNetwork(rank), image, label, bounds=bounds)
-    budget = IntensityBudget.of(image, EPS, bounds)
+    adversarial = run(name, SmallNetwork(rank), image, label, bounds=bounds, budget=kind)
+    budget = IntensityBudget.of(image, EPS, bounds, kind)
     assert budget.holds(adversarial, image)
     assert ((adversarial - image).abs() <= budget.radius).all()
     assert not torch.equal(adversarial, image)
+
+
+@each_attack
+def test_a_budget_of_contrast_is_one_of_range_at_another_eps(name: str) -> None:
+    """Where every channel has the same range in standard deviations, of any scale."""
+    image, label = (part[:1] for part in example())
+    image[:, 1] = 50 * image[:, 0].flip(-1) + 7
+    image, network = image.double(), SmallNetwork().double()
+    whole = [IntensityBudget.of(image, 1.0, budget=kind).whole for kind in ("range", "contrast")]
+    eps = EPS * float((whole[1] / whole[0]).mean())
+    by_range = run(name, network, image, label, eps=eps)
+    by_contrast = run(name, network, image, label, budget="contrast")
+    assert torch.allclose((by_contrast - image) / whole[1], (by_range - image) / whole[1], atol=1e-9)
 
 
 @each_attack

@@ -8,6 +8,7 @@ import torch
 from networks_under_test import LABELS, cases, smooth
 from torch import nn
 
+from seat_components.budget import BUDGETS, RANGE_OVER_STD
 from seat_components.evaluation import AttackSetting, Protocol, robustness_of
 from seat_components.evaluation.protocols import PROTOCOLS
 from seat_components.refusals import RefusalError
@@ -76,6 +77,22 @@ def test_budgets_that_are_none_are_refused(eps_255):
 )
 def test_budgets_may_be_numbers_of_any_library(eps_255):
     assert dice(quick(eps_255=eps_255)) == dice(quick())
+
+
+def test_the_budget_may_be_a_share_of_the_contrast_and_the_record_says_which_and_what_it_comes_to():
+    """In standard deviations of the image every case's budget is the same then; of the range it is not."""
+    several = [(name, image**power, label) for power, (name, image, label) in zip((1, 3), cases(2), strict=True)]
+    found = {budget: quick(chosen=several, budget=budget, eps_255=[8, 24]) for budget in BUDGETS}
+    shares = {
+        budget: [(row["eps_255"], row["image"]) for row in found[budget]["budget_over_std"]] for budget in BUDGETS
+    }
+    assert shares["contrast"] == [(eps, pytest.approx(RANGE_OVER_STD * eps / 255)) for eps in (8, 24, 8, 24)]
+    assert shares["range"][3][1] > 1.2 * shares["range"][1][1]
+    assert [found[budget]["budget"] for budget in BUDGETS] == list(BUDGETS)
+    assert all(row["linf_over_budget"] <= 1 for budget in BUDGETS for row in found[budget]["cases"])
+    assert dice(found["range"]) == dice(quick(chosen=several, eps_255=[8, 24])) != dice(found["contrast"])
+    with pytest.raises(RefusalError, match="budget is 'std'"):
+        quick(budget="std")
 
 
 WAYS = MappingProxyType(

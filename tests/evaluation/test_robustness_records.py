@@ -102,7 +102,7 @@ def test_what_is_read_again_goes_on_as_if_never_stopped(tmp_path):
     "change",
     [
         {"weights_sha256": "b" * 64}, {"seed": 1}, {"settings": {"pgd-ce": {"steps": 9}}}, {"scope": "volume"},
-        {"data": "phantoms"},
+        {"data": "phantoms"}, {"budget": "contrast"},
     ],
 )  # fmt: skip
 def test_a_record_of_something_else_is_kept_aside(tmp_path, change):

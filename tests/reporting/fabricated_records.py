@@ -125,6 +125,11 @@ def robustness(method: str = "SEAT", cases: int = 12, seed: int = 0) -> dict[str
         "bundle": "msd_task04_hippocampus", "weights_sha256": "3f9a" * 16, "protocol": "strong", "seed": 0,
         "settings": {name: {"steps": 20, "loss": "ce"} for name in ATTACKS}, "rule": "Every case counts.",
         "versions": {"torch": "2.13.0", "monai": "1.6.1"}, "summary": summary, "cases": rows,
+        "budget_over_std": [
+            {"case": case, "eps_255": eps, "image": eps * (0.013 + 0.001 * i), "foreground": None}
+            for i, case in enumerate(names)
+            for eps in EPS
+        ],
         "cost": {name: {"forwards": 1200, "backwards": 1100, "seconds": 341.5} for name in ATTACKS},
         "by_size": [row.as_json() for row in dice_by_size(models, volumes, LABELS)], "size_rule": "Thirds by volume.",
         "inputs": "one patch per case", "data": "Hippocampus, both sides",

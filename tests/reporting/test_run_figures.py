@@ -13,7 +13,12 @@ from matplotlib.colors import to_hex
 
 from seat_components.records.slices import read_slices
 from seat_components.reporting import RunRecords, read_run
-from seat_components.reporting.robustness_figures import clean_against_worst, dice_by_attack, dice_by_budget
+from seat_components.reporting.robustness_figures import (
+    clean_against_worst,
+    dice_by_attack,
+    dice_by_budget,
+    share_against_worst,
+)
 from seat_components.reporting.slice_figures import attacked_slices
 from seat_components.reporting.style import METHODS, png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
@@ -82,6 +87,15 @@ def test_scatter_has_one_point_per_case(runs: list[RunRecords]) -> None:
         pairs = run.robustness.clean_and_worst(8).values()
         assert len(pairs) == 4
         assert list(zip(*line(axes, run.name), strict=True)) == list(pairs)
+
+
+def test_the_worst_case_stands_above_what_the_budget_is_of_the_contrast(runs: list[RunRecords]) -> None:
+    (axes,) = share_against_worst(runs, 8).axes
+    for run in runs:
+        assert run.robustness is not None
+        worst = run.robustness.dice_of_cases("worst", 8)
+        shares = pytest.approx([8 * 0.013, 8 * 0.014, 8 * 0.015, 8 * 0.016])
+        assert line(axes, run.name) == (shares, list(worst.values()))
 
 
 def test_a_method_keeps_its_colour_whatever_its_place(runs: list[RunRecords]) -> None:

@@ -24,6 +24,7 @@ WRONG = {
     "batch_size": [2.5, "x", None],
     "learning_rate": [-1, "x", float("inf"), float("nan")],
     "eps_255": ["x", None, [8]],
+    "budget": ["std", "Range", 8, None, ["range"]],
     "patch_size": [16, [16, 16], [0, 8, 8], [8.5, 8, 8], "[8,8,8"],
     "cache_rate": [-0.1, 1.1, "x"],
     "num_workers": [-1, 0.5],

@@ -62,6 +62,16 @@ def test_the_checkpoint_of_another_method_is_refused(tmp_path, engine, before, n
     TrainingCheckpoint(tmp_path, before, resume=True).attach(engine)
 
 
+def test_another_budget_is_not_resumed_with(tmp_path, engine):
+    """A checkpoint that does not say has the budget that all had before."""
+    engine.state.epoch_length, engine.state.max_epochs = 1, 2
+    for said in ({}, {"budget": "range"}):
+        TrainingCheckpoint(tmp_path, {}, settings=said).save(engine)
+        TrainingCheckpoint(tmp_path, {}, resume=True, settings={"budget": "range"}).attach(engine)
+        with pytest.raises(RefusalError, match=r"with --budget range, but this one has contrast.*finetune\.json"):
+            TrainingCheckpoint(tmp_path, {}, resume=True, settings={"budget": "contrast"}).attach(engine)
+
+
 def test_a_run_begun_on_a_cpu_goes_on_with_amp(tmp_path, engine):
     """On a CPU the loss scaler is switched off, and its state empty."""
     engine.state.epoch_length, engine.state.max_epochs = 1, 2

@@ -9,6 +9,7 @@ from harness import batches, network, plain_free, trainer
 from ignite.engine import Events
 from monai.engines.utils import IterationEvents
 
+from seat_components.budget import IntensityBudget
 from seat_components.refusals import RefusalError
 from seat_components.training import (
     CleanUpdate,
@@ -43,6 +44,32 @@ def test_free_is_bit_equal_to_a_plain_loop(g):
     assert noise is None if g == 1 else torch.equal(noise[0], delta)
     assert engine.state.gradient_norm == pytest.approx(norm, rel=1e-6)
     assert engine.state.backpropagations == g
+
+
+UPDATES = {"random": (RandomUpdate, 1), "free": (lambda **options: FreeUpdate(4, **options), 3), "pgd": (PGDUpdate, 3)}
+
+
+@pytest.mark.parametrize("method", UPDATES)
+def test_no_image_leaves_the_budget_that_it_is_trained_with(method):
+    """One bright voxel stretches the range: a share of the contrast is far less."""
+    data = batches(sizes=(4,))
+    data[0]["image"][:, :, 0, 0, 0] *= 100
+    image = data[0]["image"]
+    make, g = UPDATES[method]
+    for budget in ("range", "contrast"):
+        allowed, seen = IntensityBudget.of(image, 16 / 255, budget=budget), []
+        net = network()
+        net.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0].detach()))
+        train(make(eps_255=16, budget=budget), g, data, net)
+        moved = [allowed.linf_over_budget(one, image) for one in seen]
+        assert max(moved) == pytest.approx(1, rel=0.02)
+        assert all(((one >= allowed.lo) & (one <= allowed.hi)).all() for one in seen)
+
+
+@pytest.mark.parametrize("make", [FreeUpdate, PGDUpdate, RandomUpdate])
+def test_a_budget_of_another_word_is_refused(make):
+    with pytest.raises(RefusalError, match="budget is 'std'"):
+        make(4, budget="std")
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

@@ -76,6 +76,8 @@ def prepare(command, project, data):
         registered = {"file": "model.pt", "url": (ROOT / SHIPPED).as_uri(), "sha256": sha256(ROOT / SHIPPED)}
         listing = template().get_template("large_files.yml").render(results=[registered])
         (project / "bundles" / OTHER.bundle / "large_files.yml").write_text(listing)
+    elif "range_over_std" in command:
+        meant["DATA"] = data
     elif "whole_volume_memory" in command:
         further = " --shape 128 128 16"
     elif command.startswith("source "):
