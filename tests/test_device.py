@@ -125,7 +125,7 @@ def test_the_result_is_where_there_is_room_and_windows_stay_where_the_network_is
 
     def network(windows):
         seen.append(windows.device)
-        return windows.expand(-1, 3, -1, -1, -1)
+        return windows.repeat(1, 3, 1, 1, 1)
 
     monkeypatch.setattr(stitching, "home_of", lambda *_: META)
     logits = VolumeInferer((8, 8, 8), 3)(torch.rand(1, 1, 16, 16, 16), network)

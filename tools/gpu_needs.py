@@ -8,6 +8,7 @@ what normalisations and depthwise convolutions wait for; it has not been measure
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 
 import torch
@@ -62,12 +63,14 @@ def row_of(task: Task, amp: bool, replays: int) -> list[str]:
     return cells
 
 
-def table(tasks: list[Task], amp: bool, replays: int) -> str:
-    """The table, in Markdown."""
+def lines(tasks: Iterable[Task], amp: bool, replays: int) -> Iterator[str]:
+    """The table's lines, in Markdown."""
     head = ["task", "batch", "whole batch, GiB", "one more patch, GiB"]
     head += [cell for name, (size, _) in GPUS.items() for cell in (f"pieces on {name} ({size} GB)", "s per epoch")]
-    rows = [head, ["---"] * len(head), *(row_of(task, amp, replays) for task in tasks)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for task in tasks:
+        yield f"| {' | '.join(row_of(task, amp, replays))} |"
 
 
 if __name__ == "__main__":
@@ -77,4 +80,5 @@ if __name__ == "__main__":
     parser.add_argument("--replays", type=int, default=5, help="backpropagations per batch, g")
     options = parser.parse_args()
     chosen = [load_task(name) for name in options.tasks] if options.tasks else all_tasks()
-    print(table(chosen, not options.float32, options.replays))
+    for line in lines(chosen, not options.float32, options.replays):
+        print(line, flush=True)
