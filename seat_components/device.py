@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch import nn
 
 from seat_components.files import GIB
 
@@ -24,15 +25,18 @@ VOLUME_SHARE = 0.5
 _FLOAT_BYTES = 4
 
 
-def described(device: torch.device | str, amp: bool | None = None) -> dict[str, Any]:
-    """What records say about a device: ``device``, ``amp`` where it is given, and of a GPU its name, and ``tf32``.
+def described(device: torch.device | str, amp: bool | None = None, network: nn.Module | None = None) -> dict[str, Any]:
+    """What records say of how something is computed, as ``records.computed`` states it.
 
     Args:
         device: any device of PyTorch's.
-        amp: whether what is recorded was computed under autocast, in 16 bit where that is safe.
+        amp: whether it is computed under autocast, in 16 bit where that is safe; None says nothing.
+        network: what computes it; one with an attribute ``operators`` says which form of them it runs.
     """
     own = torch.device(device)
     said: dict[str, Any] = {"device": str(own)} | ({} if amp is None else {"amp": amp})
+    if isinstance(operators := getattr(network, "operators", None), str):
+        said["operators"] = operators
     if own.type != "cuda":
         return said
     # Older GPUs have no TF32, whatever PyTorch would allow.

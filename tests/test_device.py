@@ -56,6 +56,10 @@ def test_a_record_says_what_it_was_computed_on(gpu, monkeypatch):
         "cuda:1 (Model X), 16 bit, stock operators"
     )
     assert ComputedRecord(**described("cpu")).computed_on == "cpu"
+    network = torch.nn.Identity()
+    assert "operators" not in described("cpu", network=network)
+    network.operators = "fast"
+    assert described("cpu", network=network)["operators"] == "fast"
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
     assert described(GPU)["tf32"] is False
 

@@ -139,7 +139,7 @@ class AttackUpdate:
         case = Case(name, place, image, label, _voxel_mm3(batchdata["image"]))
         if name in self.files:
             self.records.files[name] = self.files[name]
-        self.records.say(**described(engine.state.device, amp=False))
+        self.records.say(**described(engine.state.device, False, engine.network))
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         radius = self.ensemble.budget(image, self.ensemble.eps_255[-1]).radius

@@ -87,7 +87,7 @@ class MetricsRecord:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
 
     def _begin(self, engine: Engine) -> None:
-        self.header = self.header.model_copy(update=described(engine.state.device, bool(engine.amp)))
+        self.header = self.header.model_copy(update=described(engine.state.device, bool(engine.amp), engine.network))
 
     def _record(self, engine: Engine) -> None:
         for output in engine.state.output:

@@ -70,7 +70,7 @@ class VolumesRecord:
 
     def _start(self, engine: Engine) -> None:
         self.cases, self.started = [], time.monotonic()
-        self.computed = ComputedRecord(**described(self.device, bool(engine.amp)))
+        self.computed = ComputedRecord(**described(self.device, bool(engine.amp), engine.network))
         file = Path(str(self.weights["file"]))
         digest = sha256(file)
         self.weights |= {"sha256": digest, "method": "untrained" if is_untrained(file) else method_of(digest)}
