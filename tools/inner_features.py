@@ -41,7 +41,7 @@ def feature_attack(predictor: Predictor, image: Tensor, label: Tensor, *, choice
         place = choice(inputs)
         clean = inputs[place].flatten(1)
 
-        def loss(logits: Tensor, label: Tensor) -> Tensor:
+        def loss(*_: Tensor) -> Tensor:
             return 1 - F.cosine_similarity(inputs[place].flatten(1), clean)
 
         return apgd(predictor, image, label, loss=loss, **options)
@@ -56,7 +56,7 @@ def _convolution_inputs(predictor: Predictor) -> Iterator[list[Tensor]]:
     def begin(*_: Any) -> None:
         inputs.clear()
 
-    def note(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+    def note(_: nn.Module, given: tuple[Tensor, ...]) -> None:
         inputs.append(given[0])
 
     outer = [module for module in modules if not any(module in set(other.children()) for other in modules)]

@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from monai.bundle import ConfigParser
 from torch import nn
 from tqdm import tqdm
 
-from seat_components.attacks import SEA_RADII
+from seat_components.attacks import ATTACKS, SEA_RADII
 from seat_components.attacks.predictor import evaluating
 from seat_components.budget import BUDGETS, RANGE
 from seat_components.evaluation.case import Case
@@ -27,7 +29,13 @@ from seat_components.evaluation.protocols import AttackSetting, Protocol
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.networks import load_pretrained
 from seat_components.records.robustness import AttackedEvaluation
+from tools.inner_features import deepest, feature_attack, last
 
+# Attacks that no protocol has.
+MORE_ATTACKS = {
+    "features-last": partial(feature_attack, choice=last),
+    "features-deepest": partial(feature_attack, choice=deepest),
+}
 # Options with which an attack runs beside its steps.
 OPTIONS: dict[str, dict[str, Any]] = {"apgd-mask-ce": {"radii": SEA_RADII}}
 
@@ -70,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     network, labels, cases = network_and_cases(given.bundle, given.weights, given.dataset, given.network, given.cases)
     known = sha256(given.weights)
-    with evaluating(network):
+    with evaluating(network), patch.dict(ATTACKS, MORE_ATTACKS):
         for case in tqdm(cases, total=given.cases):
             for word in given.attacks:
                 attack, _, steps = word.partition(":")

@@ -41,6 +41,7 @@ def apgd(
     restarts: int = 1,
     generator: torch.Generator | None = None,
     radii: Sequence[tuple[float, float]] = ((1.0, 1.0),),
+    start: Tensor | None = None,
     **options: Unpack[VictimOptions],
 ) -> Tensor:
     """Attack ``image`` by gradient ascent whose step size adapts itself, per sample; the best iterate is kept.
@@ -50,6 +51,8 @@ def apgd(
     Args:
         radii: stages (radius / ε_b, share of the steps); each starts from the best image of the last one, projected
             to its own radius. The last radius is 1, and only its iterates can be returned.
+        start: the image (B, C, *spatial) that the first restart begins at, brought inside the budget, such as one that
+            another budget gave; None begins at random.
 
     Returns:
         The adversarial image (B, C, *spatial), a plain tensor inside the budget.
@@ -62,14 +65,17 @@ def apgd(
     objective = loss_function(loss)
     stages = split_steps(steps, radii)
     with under_attack(predictor, image, label, eps, bounds, steps, restarts, **options) as victim:
+        if start is not None and start.shape != victim.image.shape:
+            raise ValueError(f"start has shape {tuple(start.shape)}, but it must be the image's: {tuple(image.shape)}")
         best = BestPerSample(victim.image)
-        for _ in range(restarts):
+        for restart in range(restarts):
             reached: BestPerSample | None = None
             for radius, count in stages:
                 budget = replace(victim.budget, radius=radius * victim.budget.radius)
                 wider = replace(victim, budget=budget)
-                start = wider.project(reached.image) if reached else wider.random_start(generator)
-                reached = _ascend(wider, start, objective, count)
+                known = reached.image if reached else start if restart == 0 else None
+                point = wider.random_start(generator) if known is None else wider.project(known)
+                reached = _ascend(wider, point, objective, count)
             if reached:
                 best.update(reached.loss, reached.image)
         return victim.project(best.image)

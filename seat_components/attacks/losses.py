@@ -13,6 +13,10 @@ from seat_components.budget import per_sample
 
 _GAP = 10.0
 """The mean difference of a voxel's two highest logits, to which ``dice-normalised`` brings them."""
+_SUM_TOLERANCE = 5e-3
+"""How far probabilities in half precision may be from adding up to 1."""
+_LEAST_PROBABILITY = 1e-30
+"""Probabilities below have no slope left, and logarithms that overflow."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Logits (B, K, *spatial), label (B, 1, *spatial) int64 → loss (B,), to be maximised."""
@@ -127,12 +131,21 @@ def _soft_dice(logits: Tensor, label: Tensor) -> Tensor:
     return 1 - total / (logits.shape[1] - 1)
 
 
+def are_probabilities(logits: Tensor) -> Tensor:
+    """Whether a sample's outputs are a softmax's: all in [0, 1], adding up to 1 at every voxel; bool (B,)."""
+    inside = ((logits >= 0) & (logits <= 1)).all(dim=1)
+    return (inside & ((logits.sum(dim=1) - 1).abs() <= _SUM_TOLERANCE)).flatten(1).all(dim=1)
+
+
 def _normalised_dice(logits: Tensor, label: Tensor) -> Tensor:
     """``_soft_dice`` of the logits times the number that makes their highest two ``_GAP`` apart in a sample's mean.
 
-    It is the same for every positive multiple of the logits, and so is the sign of its gradient: neither a temperature
-    nor outputs that are probabilities blind it. The factor counts as a constant in the gradient.
+    It is the same for every positive multiple of the logits, and so is the sign of its gradient: no temperature blinds
+    it. Of probabilities it takes the logarithm first, which brings the logits back but for a constant. The factor
+    counts as a constant in the gradient.
     """
+    undone = logits.clamp_min(_LEAST_PROBABILITY).log()
+    logits = torch.where(per_sample(are_probabilities(logits.detach()), logits), undone, logits)
     top = logits.detach().topk(2, dim=1).values
     gap = sample_mean(top[:, 0] - top[:, 1])
     return _soft_dice(logits * per_sample(_GAP / gap.where(gap > 0, 1), logits), label)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seat_components.attacks import LOSSES, Predictor
-from seat_components.attacks.losses import voxel_margin
+from seat_components.attacks.losses import are_probabilities, voxel_margin
 from seat_components.attacks.reading import Reading, not_finite
 from seat_components.attacks.victim import Victim, under_attack
 from seat_components.evaluation.case import Case
@@ -29,8 +29,6 @@ _SATURATED_SHARE = 0.5
 """Share of the voxels of every class whose cross-entropy may be exactly 0."""
 NEAR_ZERO = 0.1
 """Mean Dice that is as good as none."""
-_SUM_TOLERANCE = 5e-3
-"""How far probabilities in half precision may be from adding up to 1."""
 _SAME_ANSWER = 1e-3
 """How far two answers may differ, as a share of the largest logit, since devices add up in any order."""
 
@@ -88,9 +86,11 @@ def _zero_share(victim: Victim, gradient: Tensor) -> float:
 
 def _are_probabilities(logits: Tensor, reading: Reading) -> bool:
     known = logits.movedim(1, -1)[~not_finite(logits).squeeze(1)]
-    if not known.numel() or not ((known >= 0) & (known <= 1)).all():
+    if not known.numel():
         return False
-    return reading.outputs == "sigmoid" or bool(((known.sum(dim=-1) - 1).abs() <= _SUM_TOLERANCE).all())
+    if reading.outputs == "sigmoid":
+        return bool(((known >= 0) & (known <= 1)).all())
+    return bool(are_probabilities(known.T[None]))
 
 
 def _saturated_share(logits: Tensor, label: Tensor, reading: Reading) -> float:

@@ -57,6 +57,7 @@ class AttackUpdate:
         scope: what the engine's inputs are, ``patch`` or ``volume``; for the record.
         max_cases: attack only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
+        least_budget: also look for each case's least budget, at a cost of its own (see ``LeastBudgetSearch``).
         val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
         budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
 
@@ -81,8 +82,9 @@ class AttackUpdate:
         val_patch_size: Sequence[int] | None = None,
         draws: int = 1,
         budget: str = RANGE,
+        least_budget: bool = False,
     ) -> None:
-        chosen = protocol_of(protocol, steps, len(label_names), draws)
+        chosen = protocol_of(protocol, steps, draws)
         if scope not in _SCOPES:
             refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(_SCOPES)}")
         if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
@@ -100,7 +102,7 @@ class AttackUpdate:
         )
         self.slices = Path(output_dir) / SLICES
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
-        self.ensemble = Ensemble(self.records, chosen, eps_255, seed)
+        self.ensemble = Ensemble(self.records, chosen, eps_255, seed, least_budget=least_budget)
         self.places: dict[str, int] = {}
         self.files: dict[str, str] = {}
 
@@ -170,6 +172,8 @@ class AttackUpdate:
             f"{row.attack:>22} at {record.eps_in_words(row.eps_255):>8}: Dice {row.mean_dice:.4f} ({row.cases} cases)"
             for row in record.summary
         ]
+        if record.median_least:
+            lines.append(f"Below half of its clean Dice the median case falls at {record.median_least}.")
         lines += [f"ALARM {alarm['alarm']}: {alarm['message']}" for alarm in alarms]
         silent = [name for name in checked if name not in {alarm["alarm"] for alarm in alarms}]
         if silent:

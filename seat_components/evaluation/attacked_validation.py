@@ -41,7 +41,7 @@ class AttackedValidation:
         self,
         eps_255: float = MAIN_EPS_255,
         steps: int = 5,
-        attack: str = "pgd-ce",
+        attack: str = "apgd-dice",
         seed: int = 0,
         budget: str = RANGE,
     ) -> None:

@@ -21,6 +21,7 @@ from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.budget_share import budget_share
 from seat_components.evaluation.case import Attacked, Case
+from seat_components.evaluation.least_budget import search_along_gradients
 from seat_components.evaluation.protocols import AttackSetting, Check, Protocol, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scoring import Answer, Scorer
@@ -46,9 +47,10 @@ class Ensemble:
         bounds: (lo, hi) for inputs of a fixed range; None for each sample's and channel's own.
         reading: how logits are read.
         progress: show a bar per case where the standard error is a terminal.
+        least_budget: also look for each case's least budget, after its attacks.
 
     Raises:
-        RefusalError: for budgets outside (0, 255].
+        RefusalError: for budgets outside (0, 255]; for a least budget where the protocol follows no gradients.
     """
 
     def __init__(
@@ -60,11 +62,14 @@ class Ensemble:
         bounds: tuple[float, float] | None = None,
         reading: Reading | None = None,
         progress: bool = False,
+        least_budget: bool = False,
     ) -> None:
         self.eps_255 = budgets_of(eps_255, "attack_eps_255")
         self.records, self.protocol, self.seed, self.bounds = records, protocol, seed, bounds
         self.reading, self.progress = reading or Reading(), progress
         self.scorer = Scorer(records.labels, self.reading, bounds, protocol.draws)
+        args = protocol, self.scorer, seed, records.header.budget
+        self.search = search_along_gradients(*args) if least_budget else None
 
     def budget(self, image: Tensor, eps_255: float) -> IntensityBudget:
         """What may be done to an image (1, C, *spatial)."""
@@ -90,8 +95,10 @@ class Ensemble:
             return False
         rows = [("clean", 0.0), *((setting.attack, eps) for setting, eps in self.runs(place))]
         checks = [*questions(self.protocol.follows_gradients), *(check.name for check in self.checks(place))]
-        return all(self.records.has(case, *row) for row in rows) and all(
-            self.records.has_check(case, check) for check in checks
+        return (
+            all(self.records.has(case, *row) for row in rows)
+            and all(self.records.has_check(case, check) for check in checks)
+            and (self.search is None or not self.search.lacks(self.records, case))
         )
 
     def attack(
@@ -140,6 +147,9 @@ class Ensemble:
             if not self.records.has_check(case.name, check.name):
                 self._check(predictor, check, case, answer)
                 self._write()
+        if self.search is not None:
+            self.search.complete(self.records, predictor, case, answer)
+            self._write()
         worst = self._as_recorded(predictor, case, worst, answer)
         if finish is not None:
             finish(clean, worst)

@@ -40,6 +40,7 @@ def robustness_of(
     output_key: int | str | None = None,
     progress: bool = True,
     budget: str = RANGE,
+    least_budget: bool = False,
 ) -> dict[str, Any]:
     """Run a protocol on a network, and return what ``robustness.json`` would hold.
 
@@ -61,6 +62,7 @@ def robustness_of(
         output_key: where the predictor returns a tuple, list or dict, which part of it are the logits.
         progress: show a bar per case where the standard error is a terminal.
         budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
+        least_budget: also look for each case's least budget (see ``LeastBudgetSearch``).
 
     Raises:
         RefusalError: for an unknown protocol or budget, or numbers outside their range.
@@ -70,7 +72,7 @@ def robustness_of(
     check_budget(budget)
     reading = Reading(outputs, ignore_index)
     structures = labels if outputs == "sigmoid" else labels[1:]
-    chosen = protocol_of(protocol, steps, 2 if outputs == "sigmoid" else len(labels), draws)
+    chosen = protocol_of(protocol, steps, draws)
     header = AttackedEvaluation(
         protocol=protocol,
         settings=chosen.settings(),
@@ -83,7 +85,7 @@ def robustness_of(
         ignore_index=ignore_index,
     )
     records = RobustnessRecords(None, header, structures)
-    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress)
+    ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress, least_budget)
     logits = _LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):

@@ -15,6 +15,7 @@ from seat_components.records.attacked import (
     BudgetShare,
     CheckedCase,
     Cost,
+    LeastBudget,
     summarise,
     worst_rows,
 )
@@ -37,6 +38,7 @@ class RobustnessRecords:
     Attributes:
         cases: one row per case, attack and ε, ``worst`` left out.
         checks: what was measured for the alarms only.
+        least_budgets: case → its least budget, where one was asked for.
         unfinished: cases that something is missing of yet, as in the record of an evaluation that was stopped; their
             rows are kept, but they count in no mean, as their worst case is not known.
         volumes: case → label → labelled volume in ml.
@@ -51,6 +53,7 @@ class RobustnessRecords:
         self.labels = list(labels)
         self.cases: list[AttackedCase] = []
         self.checks: list[CheckedCase] = []
+        self.least_budgets: dict[str, LeastBudget] = {}
         self.unfinished: set[str] = set()
         self.volumes: dict[str, dict[str, float]] = {}
         self.shares: dict[tuple[str, float], BudgetShare] = {}
@@ -62,6 +65,7 @@ class RobustnessRecords:
         if before is not None:
             self.cases = [row for row in before.cases if row.attack != WORST]
             self.checks, self.unfinished = list(before.checks), set(before.unfinished)
+            self.least_budgets = {row.case: row for row in before.least_budgets}
             self.volumes, self.files, self.cost = dict(before.volumes_ml), dict(before.files), dict(before.cost)
             self.shares = {(row.case, row.eps_255): row for row in before.budget_over_std}
             if header.versions:
@@ -83,6 +87,7 @@ class RobustnessRecords:
         self.cases = [row for row in self.cases if row.case not in stale]
         self.checks = [row for row in self.checks if row.case not in stale]
         self.unfinished -= stale
+        self.least_budgets = {case: row for case, row in self.least_budgets.items() if case not in stale}
         self.volumes = {case: volumes for case, volumes in self.volumes.items() if case not in stale}
         self.files = {case: known for case, known in self.files.items() if case not in stale}
         self.cost = self.cost if self.cases else {}
@@ -140,6 +145,7 @@ class RobustnessRecords:
         worst = worst_rows(finished)
         attacked = {(row.case, row.eps_255) for row in self.cases}
         counted = [*finished, *worst]
+        asked: dict[str, Any] = {"least_budgets": tuple(self.least_budgets.values())} if self.least_budgets else {}
         return Robustness(
             **self.header.said(),
             summary=tuple(summarise(counted, self.labels)),
@@ -151,6 +157,7 @@ class RobustnessRecords:
             volumes_ml=self.volumes,
             budget_over_std=tuple(share for key, share in self.shares.items() if key in attacked),
             checks=tuple(self.checks),
+            **asked,
             cost=self.cost,
             alarms=tuple(Alarm(**alarm) for alarm in alarms),
             alarms_checked=tuple(checked),

@@ -38,6 +38,7 @@ class AnswerWatch(CountingPredictor):
         keeps_lowest: whether Dice is looked at; otherwise only logits that are not finite are.
         patience: the attack ends where so many images in a row, inside the budget, have not lowered Dice by
             ``LEAST_FALL`` since it was last lowered by that much; None for never.
+        enough: the attack also ends at an image whose Dice is below this.
 
     Attributes:
         image: the image of lowest Dice, (1, C, *spatial); None where there was none inside the budget.
@@ -53,10 +54,11 @@ class AnswerWatch(CountingPredictor):
         clean: Answer,
         keeps_lowest: bool = True,
         patience: int | None = None,
+        enough: float = 0.0,
     ) -> None:
         super().__init__(predictor)
         self.case, self.budget, self.scorer, self.clean = case, budget, scorer, clean
-        self.keeps_lowest, self.patience = keeps_lowest, patience
+        self.keeps_lowest, self.patience, self.enough = keeps_lowest, patience, enough
         self.image: Tensor | None = None
         self.dice = self._reference = float("inf")
         self._waited = 0
@@ -83,5 +85,5 @@ class AnswerWatch(CountingPredictor):
             self._reference, self._waited = self.dice, 0
         else:
             self._waited += 1
-        if self.dice == 0 or self._waited == self.patience:
+        if self.dice == 0 or self.dice < self.enough or self._waited == self.patience:
             raise AttackEndedError(self.image)

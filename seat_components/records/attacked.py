@@ -139,6 +139,33 @@ class BudgetShare(KeptRecord):
     foreground: Measured | None
 
 
+class LeastBudget(KeptRecord):
+    """The smallest ε found at which a case's mean Dice is below half of its clean value.
+
+    Attributes:
+        eps_255: that ε; None where half or more is left at the search's upper end. 0 where the clean Dice is 0.
+        kept_255: the largest ε below it at which the search left half or more; the upper end where there is no ε.
+        clean_dice: without attack.
+        dice: what is left at ``eps_255``; at ``kept_255`` where there is no ε.
+        of: the protocol's attack that found it; None where the search did.
+        forwards, backwards: passes that the search took, one sample each.
+    """
+
+    case: Name
+    eps_255: Budget | None
+    kept_255: Budget
+    clean_dice: Dice
+    dice: Dice
+    of: Name | None = None
+    forwards: Measured
+    backwards: Measured
+
+    @property
+    def least(self) -> float:
+        """ε·255 to sort by; infinity where there is none."""
+        return math.inf if self.eps_255 is None else self.eps_255
+
+
 class CheckedCase(KeptRecord):
     """Something measured for the alarms only; fields beside these as the check needs them."""
 

@@ -34,6 +34,8 @@ class Epoch(Record):
         backpropagations: per batch and cumulative, counted where backward() was called.
         train_loss: mean over batches, of each batch's last replay.
         val_mean_dice: mean over foreground classes and validation cases.
+        overfit_dice: mean over foreground classes and the epoch's last training batch, under a short attack; files of
+            earlier versions do not have it.
         learning_rate: during the epoch.
         seconds: wall time of the epoch, validation included.
     """
@@ -48,6 +50,7 @@ class Epoch(Record):
     backpropagations: Cell
     train_loss: UnboundedCell
     val_mean_dice: Cell
+    overfit_dice: Cell = math.nan
     learning_rate: Cell
     seconds: Cell
 

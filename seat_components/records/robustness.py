@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -22,6 +23,7 @@ from seat_components.records.attacked import (
     BudgetShare,
     CheckedCase,
     Cost,
+    LeastBudget,
     SizeDice,
     main_budget,
 )
@@ -75,6 +77,7 @@ class Robustness(AttackedEvaluation):
         files: case → fingerprint of its files.
         volumes_ml: case → label → labelled volume.
         budget_over_std: what each budget amounts to on each case.
+        least_budgets: by case, where they were asked for.
         alarms_checked: the alarms that there was something to examine for; None where the file does not say.
     """
 
@@ -87,6 +90,7 @@ class Robustness(AttackedEvaluation):
     volumes_ml: dict[str, dict[str, Measured]] = Field(default_factory=dict)
     budget_over_std: Rows[BudgetShare] = ()
     checks: Rows[CheckedCase] = ()
+    least_budgets: Rows[LeastBudget] = ()
     cost: dict[str, Cost] = Field(default_factory=dict)
     alarms: Rows[Alarm] = ()
     alarms_checked: Rows[str] | None = None
@@ -184,6 +188,30 @@ class Robustness(AttackedEvaluation):
             if row.eps_255 == eps_255 and row.image is not None and row.case in worst
         }
 
+    @property
+    def found_least(self) -> list[LeastBudget]:
+        """The least budgets of the finished cases, ascending; those without one last."""
+        finished = (row for row in self.least_budgets if row.case not in self.unfinished)
+        return sorted(finished, key=lambda row: row.least)
+
+    def fallen_shares(self) -> tuple[list[float], list[float]]:
+        """(ε·255, share of the finished cases that have fallen by then), ascending from 0 to the largest ε searched."""
+        found = self.found_least
+        steps = [(row.eps_255, (place + 1) / len(found)) for place, row in enumerate(found) if row.eps_255 is not None]
+        end = max(row.kept_255 if row.eps_255 is None else row.eps_255 for row in found)
+        points = [(0.0, 0.0), *steps, (end, len(steps) / len(found))]
+        return [eps for eps, _ in points], [share for _, share in points]
+
+    @property
+    def median_least(self) -> str:
+        """Their median in words, as in ``"9.25/255"`` or ``"above 64/255"``; empty without any."""
+        found = self.found_least
+        if not found:
+            return ""
+        middle = median(row.least for row in found)
+        end = max(row.kept_255 for row in found)
+        return self.eps_in_words(middle) if middle < math.inf else f"above {self.eps_in_words(end)}"
+
     def check_continued(self, labels: Sequence[str]) -> None:
         """Check that an evaluation of ``labels`` can go on with this record.
 
@@ -206,6 +234,9 @@ class Robustness(AttackedEvaluation):
         clean = {row.case for row in self.cases if row.attack == CLEAN}
         if without := [row.case for row in self.cases if row.attack != WORST and row.case not in clean]:
             raise ValueError(f"case {without[0]} has no row of the attack {CLEAN}, but each case begins with it")
+        searched = [row.case for row in self.least_budgets]
+        if wrong := [case for case in searched if case not in clean or searched.count(case) > 1]:
+            raise ValueError(f"'least_budgets' has {wrong[0]}, but each is of one of the cases, and none has two")
         for case, volumes in self.volumes_ml.items():
             check_labels(f"'volumes_ml' of {case}", volumes, labels)
 

@@ -11,6 +11,7 @@ from seat_components.reporting.robustness_figures import (
     clean_against_worst,
     dice_by_attack,
     dice_by_budget,
+    fallen_by_budget,
     share_against_worst,
 )
 from seat_components.reporting.slice_figures import attacked_slices
@@ -30,9 +31,10 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
                     f"training_{i}",
                     f"{run.name}: training",
                     f"{run.history.epochs} epochs. Loss of each batch's last replay; Dice on the validation cases "
-                    f"({run.description.val_images}), where validated; K̃, the mean L1 norm of the loss's gradient at "
-                    "the (perturbed) input, with the threshold that the schedule compares it with; and g, the "
-                    "backpropagations per batch.",
+                    f"({run.description.val_images}), where validated, and of a training batch under five steps of "
+                    "PGD, by which overfitting to the training's own noise shows; K̃, the mean L1 norm of the loss's "
+                    "gradient at the (perturbed) input, with the threshold that the schedule compares it with; and g, "
+                    "the backpropagations per batch.",
                     png(training_curves(run, run.history, style)),
                 )
             )
@@ -76,6 +78,18 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
                     png(dice_by_attack(run.robustness)),
                 )
             )
+    searched = [(run, run.robustness) for run in runs if run.robustness and run.robustness.found_least]
+    if searched:
+        medians = ", ".join(f"{run.name} {record.median_least}" for run, record in searched)
+        images.append(
+            Image(
+                "fallen_by_budget",
+                "Cases whose Dice falls below half, by ε",
+                "Each case's least budget: the smallest ε found at which its mean Dice is below half of its value "
+                f"without attack, a step per case. Median case: {medians}. A stronger attack may need less.",
+                png(fallen_by_budget([run for run, _ in searched])),
+            )
+        )
     return images
 
 

@@ -67,6 +67,20 @@ def clean_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
     return figure
 
 
+def fallen_by_budget(runs: Sequence[RunRecords]) -> Figure:
+    """The share of each run's cases whose Dice is below half of its clean value at ε, by their least budgets."""
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes: Axes = figure.subplots()
+    for run, (colour, line, _) in zip(runs, run_styles(runs), strict=True):
+        if run.robustness and run.robustness.found_least:
+            axes.step(*run.robustness.fallen_shares(), where="post", color=colour, ls=line, label=in_picture(run.name))
+    axes.set_xlim(left=0)
+    axes.set_ylim(-0.02, 1.02)
+    tidy(axes, x=_EPS, y="share of cases below half of their clean Dice")
+    legend_beside(axes)
+    return figure
+
+
 def share_against_worst(runs: Sequence[RunRecords], eps_255: float) -> Figure:
     """Each case's ε_b / standard deviation (x), and its Dice under the worst attack at ``eps_255`` (y)."""
     figure = Figure(figsize=(6.6, 4.2), layout="constrained")

@@ -47,6 +47,9 @@ def training_curves(run: RunRecords, history: History, style: Line) -> Figure:
             marker=MARKERS[1],
         )
     draw(dice, history.epoch, history["val_mean_dice"], name="mean", colour=BLACK, width=2.2, marker=MARKERS[0])
+    attacked = history["overfit_dice"]
+    if np.isfinite(attacked).any():
+        draw(dice, history.epoch, attacked, name="training batch, attacked", colour=GREY, marker=MARKERS[2])
     tidy(dice, title=f"Validation Dice ({in_picture(run.description.val_images)})", y="Dice")
     dice.set_ylim(-0.02, 1.02)
     dice.legend(fontsize=8, frameon=False, loc="best")

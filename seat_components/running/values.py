@@ -68,6 +68,7 @@ VALUES: Mapping[str, Rule] = {
     "train#sampling_margin": (lambda value: is_size(value, 0), "three whole numbers of voxels, each 0 or more"),
     "val_patch_size": SIZE,
     "val_interval": POSITIVE,
+    "probe_overfitting": FLAG,
     "num_workers": whole(0, 512),
     "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "accumulate": or_none(INTEGER, "to choose by itself"),
@@ -86,6 +87,7 @@ VALUES: Mapping[str, Rule] = {
     "steps": or_none(POSITIVE, "for the protocol's own"),
     "draws": whole(1, 1000),
     "max_cases": or_none(POSITIVE, "for all cases"),
+    "least_budget": FLAG,
 }
 """Ids whose values are checked as they come out of the config."""
 

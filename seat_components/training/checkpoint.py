@@ -62,6 +62,7 @@ class TrainingCheckpoint:
         settings: name → value of what the run is trained with; a resumed run says where one has changed, and is refused
             where it is one of ``FIXED_SETTINGS``.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
+        optional: those of ``parts`` that a checkpoint may lack; they then begin afresh.
 
     Attributes:
         stopped_by: the signal that has stopped the training before its end; None if none has.
@@ -78,11 +79,13 @@ class TrainingCheckpoint:
         stop_after_minutes: float | None = None,
         settings: Mapping[str, Any] | None = None,
         kept_settings: Collection[str] = ("learning_rate",),
+        optional: Collection[str] = (),
     ) -> None:
         self.path = Path(directory) / self.FILE_NAME
         self.previous = Path(directory) / self.PREVIOUS_NAME
         self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
         self.kept_settings = frozenset(kept_settings)
+        self.optional = frozenset(optional)
         self.stopped_by: signal.Signals | None = None
         self.parts = dict(parts)
         self.resume = resume
@@ -129,7 +132,8 @@ class TrainingCheckpoint:
     def _load(self, engine: Engine) -> None:
         try:
             content = read_torch_file(self.path)
-            absent = [name for name in self.parts if name not in content["parts"]]
+            stored = content["parts"]
+            absent = [name for name in self.parts if name not in stored and name not in self.optional]
             kinds = {name: kind for name, kind in content.get("kinds", {}).items() if name in self.parts}
             iteration, before = (operator.index(content["position"][name]) for name in ("iteration", "epoch_length"))
             if iteration < 0 or before < 1:
@@ -147,8 +151,10 @@ class TrainingCheckpoint:
         settings = content.get("settings", {})
         self._refuse_changes(settings if isinstance(settings, Mapping) else {})
         for name, part in self.parts.items():
+            if name not in stored:
+                continue
             try:
-                _take_over(part, content["parts"][name])
+                _take_over(part, stored[name])
             except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
         length = engine.state.epoch_length

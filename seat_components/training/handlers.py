@@ -27,8 +27,8 @@ class Validation(ValidationHandler):
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
 
-        def due(trainer: Engine, epoch: int) -> bool:
-            return bool(epoch % self.interval == 0 or epoch == trainer.state.max_epochs)
+        def due(trainer: Engine, _: int) -> bool:
+            return is_validated(trainer, self.interval)
 
         engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=due), self)
 
@@ -38,6 +38,11 @@ class Validation(ValidationHandler):
             for buffer in engine.network.buffers():
                 dist.broadcast(buffer, src=0)
         super().__call__(engine)
+
+
+def is_validated(trainer: Engine, interval: int) -> bool:
+    """Whether the epoch that ends is one that is validated: every ``interval``-th, and the last."""
+    return bool(trainer.state.epoch % interval == 0 or trainer.state.epoch == trainer.state.max_epochs)
 
 
 class TrackedStatistics:

@@ -22,7 +22,7 @@ class TrainingHistory:
     Its columns are those of ``records.history.Epoch``, and ``val_dice_<label>`` of each label. What was not measured is
     empty.
 
-    Attach it after the update, the schedule and the validation handler.
+    Attach it after the update, the schedule, the validation handler and the look for overfitting.
 
     Args:
         directory: the run's output folder.
@@ -71,6 +71,7 @@ class TrainingHistory:
         row["threshold"] = self.schedule.threshold
         row["backpropagations"] = (before or 0.0) + state.backpropagations
         row["train_loss"] = state.train_loss
+        row["overfit_dice"] = getattr(state, "overfit_dice", None)
         row["seconds"] = self._seconds_before + time.monotonic() - self._start
         row.update(self._validation(state.epoch))
         self._seconds_before = 0.0

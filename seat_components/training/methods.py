@@ -50,6 +50,7 @@ class PerturbedUpdate(TrainingUpdate):
             refuse(f"step_ratio (α / ε_b) is {step_ratio}, but a step must move and stay in reach: above 0, up to 2")
         self.eps, self.budget = eps_255 / 255, budget
         self.step_ratio = step_ratio
+        self.seed = seed
         # Noise is drawn on the CPU, so that a seed gives the same noise on every device.
         self.generator = torch.Generator().manual_seed(seed + idist.get_rank())
 
@@ -177,7 +178,7 @@ class PGDUpdate(PerturbedUpdate):
         gradients = []
         for image_part, label_part in zip(image.chunk(self.pieces), label.chunk(self.pieces), strict=True):
             inputs = image_part.detach().requires_grad_()
-            with self._autocast(engine):
+            with self.autocast(engine):
                 loss = engine.loss_function(engine.inferer(inputs, network), label_part).mean()
             self._scaled(engine, loss).backward(inputs=[inputs])
             self.statistics.count_backward(len(image_part))

@@ -19,6 +19,8 @@ from seat_components.refusals import refuse
 from seat_components.training.checkpoint import Stateful, TrainingCheckpoint
 from seat_components.training.handlers import DataOrder, TrackedStatistics, TrainingProgress, Validation
 from seat_components.training.history import TrainingHistory
+from seat_components.training.methods import PerturbedUpdate
+from seat_components.training.overfitting import OverfittingProbe
 from seat_components.training.schedule import FixedSchedule
 from seat_components.training.timing import EpochTiming
 from seat_components.training.update import TrainingUpdate
@@ -29,9 +31,9 @@ class RobustTrainer(SupervisedTrainer):
     """MONAI's ``SupervisedTrainer`` with all that a run is made of, so that a resumed run is an uninterrupted one.
 
     At an epoch's end, in this order: what the epoch measured becomes the trainer's metrics, the learning rate takes its
-    step, the network is validated, ``train_handlers`` do what they do, the schedule sets the next g, the best weights
-    are kept, the history gets its row, and the checkpoint stores what all of these have done. Handlers given as
-    ``train_handlers`` are additions: none of them takes the place of these.
+    step, the network is validated and overfitting looked for, ``train_handlers`` do what they do, the schedule sets the
+    next g, the best weights are kept, the history gets its row, and the checkpoint stores what all of these have done.
+    Handlers given as ``train_handlers`` are additions: none of them takes the place of these.
 
     Args:
         network: what is trained.
@@ -44,6 +46,7 @@ class RobustTrainer(SupervisedTrainer):
         lr_scheduler: of the optimiser, stepped once an epoch; None keeps the rate.
         validator: MONAI evaluator whose key metric says which weights are the best; None never validates.
         val_interval: epochs between two validations; the last epoch is validated in any case.
+        probe_overfitting: look for catastrophic overfitting at each validation, where training is adversarial.
         label_names: label value → class, the background first; the others stand in the history.
         resume: go on from the checkpoint in ``ckpt_dir``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
@@ -73,6 +76,7 @@ class RobustTrainer(SupervisedTrainer):
         lr_scheduler: LRScheduler | None = None,
         validator: Engine | None = None,
         val_interval: int = 1,
+        probe_overfitting: bool = True,
         label_names: Mapping[str, str] | None = None,
         resume: bool = False,
         stop_after_minutes: float | None = None,
@@ -82,10 +86,14 @@ class RobustTrainer(SupervisedTrainer):
     ) -> None:
         if max_epochs < 1:
             refuse(f"max_epochs is {max_epochs}, but a training has 1 epoch or more.")
+        probe = None
+        if probe_overfitting and validator is not None and isinstance(iteration_update, PerturbedUpdate):
+            probe = OverfittingProbe(iteration_update, val_interval)
         first = [
             TrackedStatistics(),
             *([] if lr_scheduler is None else [LrScheduleHandler(lr_scheduler, print_lr=False)]),
             *([] if validator is None else [Validation(interval=val_interval, validator=validator)]),
+            *([] if probe is None else [probe]),
             DataOrder(),
             TrainingProgress(),
             EpochTiming(output_dir),
@@ -110,8 +118,11 @@ class RobustTrainer(SupervisedTrainer):
             "update": iteration_update,
             "weight_saver": saver,
             "history": self.history,
+            **({} if probe is None else {"overfitting": probe}),
         }
-        self.checkpoint = TrainingCheckpoint(ckpt_dir, parts, resume, stop_after_minutes, settings)
+        self.checkpoint = TrainingCheckpoint(
+            ckpt_dir, parts, resume, stop_after_minutes, settings, optional=("overfitting",)
+        )
         for last in (schedule, saver, self.history, self.checkpoint):
             last.attach(self)
 

@@ -30,6 +30,9 @@ class TrainingUpdate(ABC):
         pieces: the number of parts that each batch is split into, to save memory; the optimiser's step, and what
             is measured, are those of the whole batch.
 
+    Attributes:
+        last_batch: image and label of the epoch's last batch, from its end to the next epoch's first batch.
+
     Raises:
         RefusalError: if ``pieces`` is not a positive integer; at an epoch's end, if the training has diverged.
     """
@@ -39,6 +42,7 @@ class TrainingUpdate(ABC):
             refuse(f"pieces is {pieces}, but a batch is split into a whole number of parts, 1 or more")
         self.pieces = int(pieces)
         self.statistics = EpochStatistics()
+        self.last_batch: tuple[Tensor, Tensor] | None = None
 
     @abstractmethod
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
@@ -52,7 +56,9 @@ class TrainingUpdate(ABC):
         engine.state.output = {Keys.IMAGE: image, Keys.LABEL: label}
         self.train_batch(engine, image, label)
         engine.fire_event(IterationEvents.MODEL_COMPLETED)
+        self.last_batch = None
         if engine.state.epoch_length and engine.state.iteration % engine.state.epoch_length == 0:
+            self.last_batch = image, label
             self._end_epoch(engine)
         output: dict[str, Tensor] = engine.state.output
         return output
@@ -69,7 +75,7 @@ class TrainingUpdate(ABC):
             share = len(image_part) / len(image)
             inputs = image_part.detach().requires_grad_()
             with self._synchronised(engine, index == len(parts) - 1):
-                with self._autocast(engine):
+                with self.autocast(engine):
                     prediction = engine.inferer(inputs, engine.network)
                     loss = engine.loss_function(prediction, label_part).mean() * share
                 self._scaled(engine, loss).backward()
@@ -96,7 +102,8 @@ class TrainingUpdate(ABC):
             engine.scaler.update()
 
     @staticmethod
-    def _autocast(engine: SupervisedTrainer) -> AbstractContextManager[Any]:
+    def autocast(engine: SupervisedTrainer) -> AbstractContextManager[Any]:
+        """AMP's mixed precision, where the engine trains in it."""
         return torch.autocast("cuda", **engine.amp_kwargs) if engine.scaler is not None else nullcontext()
 
     @staticmethod

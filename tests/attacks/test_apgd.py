@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from linear_voxels import LinearVoxels
 from torch import Tensor
 
 from seat_components.attacks import SEA_RADII, apgd
@@ -152,3 +153,21 @@ def test_step_is_halved_where_the_loss_oscillates() -> None:
         errors.append(float((adversarial - target).abs().max()))
     assert errors[1] < 0.1
     assert errors[1] < errors[0]
+
+
+def test_it_begins_at_a_given_start_brought_inside_the_budget() -> None:
+    problem = LinearVoxels.draw(2, 2)
+    asked: list[Tensor] = []
+
+    def predictor(image: Tensor) -> Tensor:
+        asked.append(image.detach().clone())
+        return problem(image)
+
+    start = problem.image + 1
+    apgd(predictor, problem.image, problem.label, eps=0.05, steps=1, restarts=2, start=start)
+    budget = IntensityBudget.of(problem.image, 0.05)
+    assert torch.equal(asked[0], budget.project(start, problem.image))
+    # Restarts draw their own.
+    assert not torch.equal(asked[2], asked[0])
+    with pytest.raises(ValueError, match="start has shape"):
+        apgd(problem, problem.image, problem.label, eps=0.05, start=start[:1])

@@ -39,7 +39,7 @@ def test_one_value_per_sample_that_does_not_depend_on_the_others(name: str) -> N
 def test_classes_may_be_renumbered(name: str) -> None:
     logits, label = example()
     # Soft Dice knows one class by its number: 0, the background.
-    order = torch.tensor([0, 2, 1] if name == "dice" else [2, 0, 1])
+    order = torch.tensor([0, 2, 1] if name.startswith("dice") else [2, 0, 1])
     torch.testing.assert_close(LOSSES[name](logits, label), LOSSES[name](logits[:, order], order.argsort()[label]))
 
 
@@ -171,3 +171,32 @@ def test_the_others_take_two_classes(name: str) -> None:
 def test_a_callable_is_taken_as_it_is() -> None:
     assert loss_function(LOSSES["js"]) is LOSSES["js"]
     assert loss_function("js") is LOSSES["js"]
+
+
+@pytest.mark.parametrize("factor", [1e-4, 0.5, 1e4])
+def test_normalised_dice_is_the_same_for_every_multiple_of_the_logits(factor: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn((2, 3, 5, 6), generator=generator, dtype=torch.float64)
+    label = torch.randint(0, 3, (2, 1, 5, 6), generator=generator)
+    values, gradients = [], []
+    for scale in (1.0, factor):
+        point = logits.clone().requires_grad_()
+        value = LOSSES["dice-normalised"](scale * point, label)
+        values.append(value.detach())
+        gradients.append(torch.autograd.grad(value.sum(), point)[0])
+    torch.testing.assert_close(*values)
+    torch.testing.assert_close(*gradients)
+    top = logits.topk(2, dim=1).values
+    gap = (top[:, 0] - top[:, 1]).flatten(1).mean(dim=1)
+    torch.testing.assert_close(values[0], LOSSES["dice"](logits * (10 / gap)[:, None, None, None], label))
+
+
+def test_normalised_dice_undoes_a_softmax() -> None:
+    logits, label = example()
+    point = logits.clone().requires_grad_()
+    behind = LOSSES["dice-normalised"](point.softmax(dim=1), label)
+    torch.testing.assert_close(behind, LOSSES["dice-normalised"](logits, label))
+    (gradient,) = torch.autograd.grad(behind.sum(), point)
+    direct = logits.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(LOSSES["dice-normalised"](direct, label).sum(), direct)
+    torch.testing.assert_close(gradient, expected, atol=1e-5, rtol=1e-4)

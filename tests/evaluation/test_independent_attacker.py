@@ -1,4 +1,4 @@
-"""An attacker that shares no code with the package finds hardly less Dice than the protocols state."""
+"""An attacker that shares no code with the package finds hardly less than the protocols; no scale blinds ``quick``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seat_components.evaluation import robustness_of
 
 EPS = 8 / 255
 BELOW = {"strong": 0.005, "standard": 0.02}
-STEPS, RESTARTS = 60, 2
+STEPS, RESTARTS = 50, 2
 
 pytestmark = pytest.mark.slow
 
@@ -62,12 +62,30 @@ def lowest_dice(network: nn.Module, image: Tensor, label: Tensor) -> float:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_finds_hardly_less_than_the_protocols_state(name):
     network = trained(name)
-    images, labels = phantom_batch([100, 101])
-    cases = [(f"case_{place}", images[place][None], labels[place][None]) for place in range(len(images))]
-    found = [lowest_dice(network, image, label) for _, image, label in cases]
+    image, label = phantom_batch([100])
+    found = lowest_dice(network, image, label)
     for protocol, below in BELOW.items():
-        record = robustness_of(network, cases, labels=LABELS, protocol=protocol)
-        rows = {row["case"]: row for row in record["cases"] if row["attack"] == "worst"}
-        for (case, _, _), other in zip(cases, found, strict=True):
-            stated = sum(rows[case]["dice"].values()) / len(rows[case]["dice"])
-            assert other >= stated - below, f"{protocol} states {stated:.4f} for {case}, but {other:.4f} was found"
+        record = robustness_of(network, [("case", image, label)], labels=LABELS, protocol=protocol)
+        dice = {row["attack"]: sum(row["dice"].values()) / len(row["dice"]) for row in record["cases"]}
+        assert dice["clean"] > 0.5, "a network worth attacking"
+        assert found >= dice["worst"] - below, f"{protocol} states {dice['worst']:.4f}, but {found:.4f} was found"
+
+
+@pytest.mark.parametrize("disguise", ["probabilities", "small", "large"])
+def test_quick_gets_the_number_right_whatever_the_scale_of_the_logits(disguise):
+    network = trained("clean")
+    disguised = {
+        "probabilities": lambda image: network(image).softmax(dim=1),
+        "small": lambda image: network(image) * 1e-3,
+        "large": lambda image: network(image) * 1e3,
+    }[disguise]
+    image, label = phantom_batch([100])
+    worst = [
+        min(sum(row["dice"].values()) / 2 for row in record["cases"])
+        for record in (
+            robustness_of(model, [("case", image, label)], labels=LABELS, protocol="quick")
+            for model in (network, disguised)
+        )
+    ]
+    assert worst[0] < 0.5, "a network worth attacking"
+    assert worst[1] <= worst[0] + 0.02

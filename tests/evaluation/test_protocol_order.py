@@ -3,61 +3,32 @@
 import numpy as np
 import pytest
 import torch
-from monai.losses import DiceCELoss
-from monai.networks.nets import UNet
+from trained_networks import LABELS, phantom_batch, trained
 
-from seat_components.data.phantom import draw_anatomy
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.records.robustness import AttackedEvaluation
 
-LABELS = ("background", "front", "back")
-SHAPE = (20, 24, 20)
 CASES = ("first", "second")
 EPS_255 = 8.0
 
 pytestmark = pytest.mark.slow
 
 
-def phantom_batch(seeds):
-    """Images (B, 1, *SHAPE) and labels (B, 1, *SHAPE) of phantoms."""
-    made = [draw_anatomy(SHAPE, len(LABELS), 1, np.random.default_rng(seed)) for seed in seeds]
-    images = np.stack([anatomy.contrast for anatomy in made]).astype(np.float32)
-    return torch.from_numpy(images), torch.from_numpy(np.stack([anatomy.label for anatomy in made])[:, None]).long()
-
-
 @pytest.fixture(scope="module")
-def trained():
-    """A stock U-Net after some seconds of clean training on phantoms."""
-    images, labels = phantom_batch(range(48))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = UNet(3, 1, len(LABELS), channels=(8, 16, 32), strides=(2, 2), num_res_units=1)
-    loss = DiceCELoss(to_onehot_y=True, softmax=True, include_background=False)
-    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
-    for step in range(200):
-        first = 4 * step % len(images)
-        batch = slice(first, first + 4)
-        optimiser.zero_grad()
-        loss(network(images[batch]), labels[batch]).backward()
-        optimiser.step()
-    return network.eval()
-
-
-@pytest.fixture(scope="module")
-def evaluated(trained, tmp_path_factory):
+def evaluated(tmp_path_factory):
     """Both protocols' records on two unseen phantoms, and the folder of the worst images, one file each."""
     folder = tmp_path_factory.mktemp("adversarial")
     images, labels = phantom_batch([100, 101])
     contents = {}
     for protocol, steps in (("paper", None), ("strong", 40)):
         records = RobustnessRecords(None, AttackedEvaluation(protocol="strong"), LABELS[1:])
-        ensemble = Ensemble(records, protocol_of(protocol, steps, len(LABELS)), EPS_255)
+        ensemble = Ensemble(records, protocol_of(protocol, steps), EPS_255)
         for place, name in enumerate(CASES):
             one = slice(place, place + 1)
-            _, strongest = ensemble.attack(trained, Case(name, place, images[one], labels[one]))
+            _, strongest = ensemble.attack(trained("clean"), Case(name, place, images[one], labels[one]))
             np.savez(folder / f"{protocol}_{name}.npz", image=strongest.image, label=labels[one])
         contents[protocol] = records.content()
     return contents, folder
@@ -77,13 +48,14 @@ def test_strong_is_at_least_as_strong_as_paper_and_random_noise_is_harmless(eval
 
 
 @pytest.mark.parametrize("protocol", ["paper", "strong"])
-def test_the_worst_case_is_what_another_dice_finds_in_the_saved_volumes(trained, evaluated, protocol):
+def test_the_worst_case_is_what_another_dice_finds_in_the_saved_volumes(evaluated, protocol):
     contents, folder = evaluated
     rows = {row["case"]: row["dice"] for row in contents[protocol]["cases"] if row["attack"] == "worst"}
     assert set(rows) == set(CASES)
     for case, recorded in rows.items():
         with np.load(folder / f"{protocol}_{case}.npz") as saved, torch.no_grad():
-            predicted, label = trained(torch.from_numpy(saved["image"])).numpy().argmax(axis=1), saved["label"][:, 0]
+            logits, label = trained("clean")(torch.from_numpy(saved["image"])), saved["label"][:, 0]
+        predicted = logits.numpy().argmax(axis=1)
         for value, name in enumerate(LABELS[1:], start=1):
             p, q = predicted == value, label == value
             assert recorded[name] == pytest.approx(2 * (p & q).sum() / (p.sum() + q.sum()), abs=1e-6)

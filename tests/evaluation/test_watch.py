@@ -80,7 +80,7 @@ def test_small_falls_add_up():
     """Each of many images lowers Dice by less than counts; together they do not keep patience waiting for ever."""
     seen = watch(patience=3)
     falling = iter(1 - 0.4 * LEAST_FALL * step for step in range(9))
-    seen.scorer = type("Falling", (), {"mean_dice": staticmethod(lambda logits, label: next(falling))})()
+    seen.scorer = type("Falling", (), {"mean_dice": staticmethod(lambda *_: next(falling))})()
     for _ in range(9):
         seen(IMAGE)
 

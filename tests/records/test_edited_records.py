@@ -17,7 +17,7 @@ from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.experiments.plan import read_plan
 from seat_components.experiments.steps import Step, steps_of
 from seat_components.files import read_json_object
-from seat_components.records.attacked import CheckedCase
+from seat_components.records.attacked import CheckedCase, LeastBudget
 from seat_components.records.history import read_history
 from seat_components.records.metrics import read_metrics
 from seat_components.records.robustness import AttackedEvaluation, read_robustness
@@ -42,6 +42,8 @@ def record():
         made.checks.append(CheckedCase(check="more effort", case=case, value=0.2, attack="pgd-ce", eps_255=8.0))
         made.volumes[case] = {"left": 1.0, "right": 2.0}
         made.files[case] = "f"
+    least = {"eps_255": 7.5, "kept_255": 7.25, "clean_dice": 0.5, "dice": 0.1, "forwards": 9, "backwards": 8}
+    made.least_budgets["one"] = LeastBudget(case="one", **least)
     made.add_cost("pgd-ce", 3, 2, 0.5)
     made.unfinished.add("two")
     return made.content()

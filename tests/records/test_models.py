@@ -34,6 +34,12 @@ WRITTEN = {
             {"dice": DICE, "linf_over_budget": 1.0, "case": "one", "attack": "worst", "eps_255": 8, "of": "pgd-ce"},
         ],
         "unfinished": [], "checks": [{"check": "zero gradients", "case": "one", "value": 0.0, **LATER}],
+        "least_budgets": [
+            {"case": "one", "eps_255": 7.5, "kept_255": 7.25, "clean_dice": 0.75, "dice": 0, "of": "pgd-ce",
+             "forwards": 9, "backwards": 8},
+            {"case": "two", "eps_255": None, "kept_255": 64, "clean_dice": 0.75, "dice": 0.5, "forwards": 21,
+             "backwards": 20},
+        ],
         "cost": {"pgd-ce": {"forwards": 3, "backwards": 2, "seconds": 0.5}}, "alarms": [{"alarm": "a", "message": "m"}],
     },
     Metrics: {
@@ -65,6 +71,7 @@ FAULTS = [
     (Robustness, ("cases", 0, "case"), "", r"cases\[0\]: 'case' is the text '', but it must be a text that is not"),
     (Robustness, ("cases", 0, "attack"), "clean", r"cases\[0\]: 'eps_255' is 8, but the attack clean has eps_255 0"),
     (Robustness, ("cost", "pgd-ce", "seconds"), None, "'cost.pgd-ce.seconds' is missing, but it must be a number"),
+    (Robustness, ("least_budgets", 1, "eps_255"), "8", r"least_budgets\[1\]: 'eps_255"),
     (Robustness, ("seed",), 1.5, "'seed' is the number 1.5, but it must be a whole number"),
     (Robustness, ("protocol",), 3, "'protocol' is the number 3, but it must be a text"),
     (Metrics, ("cases",), {}, "'cases' is an object, but it must be a list"),

@@ -17,7 +17,7 @@ from seat_components.reporting import RunRecords
 LABELS = ("Anterior", "Posterior")
 COLUMNS = (
     *("epoch", "g", "gradient_norm", "threshold", "backpropagations", "train_loss", "val_mean_dice"),
-    *("val_dice_Anterior", "val_dice_Posterior", "learning_rate", "seconds"),
+    *("val_dice_Anterior", "val_dice_Posterior", "overfit_dice", "learning_rate", "seconds"),
 )
 ATTACKS = {"random": 0.02, "pgd-ce": 0.75, "apgd-ce": 1.0, "apgd-mask-ce-balanced": 1.08, "segpgd": 0.8, "square": 0.15}
 EPS = (2, 4, 6, 8, 10)
@@ -78,7 +78,10 @@ def write_history(folder: Path, method: str = "SEAT", epochs: int = 60, seed: in
             shown = [f"{value:.6f}" if t % 5 == 0 else "" for value in dice]
             loss = 1.6 * np.exp(-t / 20) + 0.4 + rng.normal(0, 0.01)
             rate = 0.01 * 0.1 ** ((t > epochs / 2) + (t > 0.75 * epochs))
-            writer.writerow([t, g, f"{norm:.6f}", threshold, total, f"{loss:.6f}", *shown, rate, f"{12 * g:.1f}"])
+            overfit = f"{0.8 * dice[0]:.6f}" if t % 5 == 0 and g > 1 else ""
+            writer.writerow(
+                [t, g, f"{norm:.6f}", threshold, total, f"{loss:.6f}", *shown, overfit, rate, f"{12 * g:.1f}"]
+            )
     return path
 
 
@@ -132,6 +135,11 @@ def robustness(method: str = "SEAT", cases: int = 12, seed: int = 0) -> dict[str
         ],
         "cost": {name: {"forwards": 1200, "backwards": 1100, "seconds": 341.5} for name in ATTACKS},
         "by_size": [row.as_json() for row in dice_by_size(models, volumes, LABELS)], "size_rule": "Thirds by volume.",
+        "least_budgets": [
+            {"case": case, "eps_255": 4.0 + i if i % 4 else None, "kept_255": 3.75 + i if i % 4 else 64,
+             "clean_dice": CLEAN_DICE, "dice": 0.4 if i % 4 else 0.6, "forwards": 90, "backwards": 80}
+            for i, case in enumerate(names)
+        ],
         "inputs": "one patch per case", "data": "Hippocampus, both sides",
         "device": "cpu", "alarms": [], "alarms_checked": ["zero gradients"],
     }  # fmt: skip

@@ -17,6 +17,7 @@ from seat_components.reporting.robustness_figures import (
     clean_against_worst,
     dice_by_attack,
     dice_by_budget,
+    fallen_by_budget,
     share_against_worst,
 )
 from seat_components.reporting.slice_figures import attacked_slices
@@ -44,6 +45,9 @@ def test_training_curves_are_the_history(runs: list[RunRecords]) -> None:
     assert loss.get_lines()[0].get_ydata() == pytest.approx(history["train_loss"])
     validated = ~np.isnan(history["val_mean_dice"])
     assert line(dice, "mean") == (history.epoch[validated].tolist(), history["val_mean_dice"][validated].tolist())
+    looked = ~np.isnan(history["overfit_dice"])
+    assert looked.any()
+    assert line(dice, "training batch, attacked")[1] == history["overfit_dice"][looked].tolist()
     assert line(dice, "Posterior")[1] == history.val_dice["Posterior"][validated].tolist()
     assert line(norm, "K̃")[1] == history["gradient_norm"].tolist()
     threshold = line(norm, "threshold φ·K̃")[1]
@@ -60,6 +64,18 @@ def test_windows_are_named_by_the_longest_run(runs: list[RunRecords]) -> None:
         places, found = line(axes, run.name)
         assert found == means
         assert np.abs(np.array(places) - np.arange(len(means))).max() < 0.3
+
+
+def test_the_share_of_fallen_cases_is_counted_from_their_least_budgets(runs: list[RunRecords]) -> None:
+    (axes,) = fallen_by_budget(runs).axes
+    budgets, shares = line(axes, runs[0].name)
+    record = runs[0].robustness
+    assert record is not None
+    for eps, share in zip(budgets, shares, strict=True):
+        below = [row for row in record.least_budgets if row.eps_255 is not None and row.eps_255 <= eps]
+        assert share == pytest.approx(len(below) / 4)
+    # One of the four is above the upper end.
+    assert (budgets[-1], shares[-1], record.median_least) == (64, 0.75, "6.5/255")
 
 
 def test_dice_by_budget_is_the_summary(runs: list[RunRecords]) -> None:

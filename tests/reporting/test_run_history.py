@@ -27,6 +27,13 @@ def row(epoch: int, norm: float | str) -> str:
     return f"{epoch},1,{norm},,{epoch},0.5,,0.01,2.0"
 
 
+def test_a_file_of_before_overfitting_was_looked_for_is_read(tmp_path: Path) -> None:
+    history = history_of(tmp_path, row(1, 1.0), row(2, 1.0))
+    assert history is not None
+    assert "overfit_dice" not in HEADER
+    assert np.isnan(history["overfit_dice"]).all()
+
+
 @pytest.mark.parametrize("epochs", [1, 49, 50, 51, 100, 130])
 def test_windows_cover_every_epoch_once(tmp_path: Path, epochs: int) -> None:
     history = history_of(tmp_path, *(row(t, t) for t in range(1, epochs + 1)))

@@ -31,9 +31,6 @@ EXCUSED = {
     "make kills": Needs.LONG,
     "python tests/fuzz.py tests/data/test_damage.py tests/data/test_stated_geometry.py": Needs.LONG,
     "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
-    # tests/evaluation and tests/tools run its parts on small networks.
-    "python -m tools.single_attacks --weights bundles/msd_task04_hippocampus/models/model.pt --dataset DATA"
-    " --attacks apgd-dice:20 --cases 6 --budget contrast --out FOLDER": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
     # They time full-size batches; tests/tools runs what they call on a small one.
