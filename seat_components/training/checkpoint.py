@@ -33,7 +33,7 @@ class TrainingCheckpoint:
     """Keep ``training_checkpoint.pt`` up to date, and go on from it.
 
     A resumed run ends with the weights of an uninterrupted one, on a CPU to the bit; on a GPU some of PyTorch's kernels
-    (trilinear upsampling's backward pass among them) add up in any order, so that no two runs are the same to the bit.
+    may add up in any order, so that no two runs are the same to the bit.
 
     Written at the end of every epoch, and in the middle of one when the run is asked to stop (time limit, SIGTERM,
     Ctrl-C); always whole, since the file is replaced in one move, and the one before is kept beside it as

@@ -31,6 +31,7 @@ WRONG = {
     "cache_rate": [-0.1, 1.1, "x"],
     "num_workers": [-1, 0.5],
     "memory": ["huge", 1],
+    "operators": ["slow", None, 1],
     "seed": [-1, 0.5, 2**32],
     "device": ["cuda:99", "gpu", "meta", 1.5],
     "cache_dir": [3, True],

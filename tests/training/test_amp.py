@@ -29,10 +29,10 @@ def test_signs_of_the_input_gradient_are_those_of_float32(monkeypatch, form):
     # As off the CPU, in the type that comes.
     monkeypatch.setattr("seat_components.networks.rog.upsample", upsampling._upsample_by_matrices)
     image, label = torch.randn(1, 1, 16, 16, 16), torch.randint(3, (1, 1, 16, 16, 16))
-    gradients = []
-    for engine in (trainer(net, CleanUpdate(), []), scaled_trainer(net, CleanUpdate(), [], 1)):
+    update, gradients = CleanUpdate(), []
+    for engine in (trainer(net, update, []), scaled_trainer(net, update, [], 1)):
         engine.state.output = {}
-        gradients.append(engine.iteration_update.backpropagate(engine, image, label))
+        gradients.append(update.backpropagate(engine, image, label))
     full, half = gradients
     assert half.isfinite().all()
     assert ((half / SCALE - full).norm() / full.norm()).item() < 0.02
@@ -61,15 +61,14 @@ def test_an_overflowing_step_is_skipped_and_counted(caplog, fused):
     data = batches(sizes=(2, 2, 2))
     engine = scaled_trainer(net, update, data, 1, fused)
     weights = []
-    for batch in data:
+    for engine.state.iteration, batch in enumerate(data, start=1):
         update(engine, batch)
         weights.append(torch.cat([parameter.detach().flatten().clone() for parameter in net.parameters()]))
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[1], weights[2])
     assert engine.scaler.get_scale() == SCALE / 2
-    statistics = update.statistics.compute()
-    assert statistics["backpropagations"] == 1
-    assert 0 < statistics["gradient_norm"] < float("inf")
+    assert engine.state.backpropagations == 1
+    assert 0 < engine.state.gradient_norm < float("inf")
     assert "The gradient norm of 2 samples was not finite" in caplog.text
 
 
@@ -100,8 +99,9 @@ def test_nothing_is_read_between_replays_with_a_scaler_and_a_fused_optimiser(upd
 
 
 def test_an_optimiser_that_is_not_fused_would_be_read():
-    engine = scaled_trainer(network(), CleanUpdate(), [], 1, fused=False)
+    update = CleanUpdate()
+    engine = scaled_trainer(network(), update, [], 1, fused=False)
     (batch,) = batches(sizes=(2,))
     with Reads() as reads:
-        engine.iteration_update(engine, batch)
+        update(engine, batch)
     assert reads.count > 0

@@ -9,6 +9,7 @@ from harness import network, optimizer, trainer
 
 from seat_components.networks.rog import MEMORY_MODES, ROG
 from seat_components.training import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
+from seat_components.training.update import share_out
 
 META = torch.device("meta")
 UPDATES = {
@@ -20,14 +21,16 @@ UPDATES = {
 
 
 def train_a_batch(net, update):
-    # Decollating, which MONAI does after the batch, reads the loss once.
+    # Decollating, which MONAI does after the batch, reads the loss once; ``share_out`` does not.
     engine = trainer(net, update, [], optimizer=optimizer(net), device=META, decollate=False)
     engine.state.replays = 3
     batch = {
         "image": torch.rand(3, 1, 16, 16, 16, device=META),
         "label": torch.ones(3, 1, 16, 16, 16, device=META, dtype=torch.int64),
     }
-    output = update(engine, batch)
+    engine.state.output = output = update(engine, batch)
+    share_out(engine)
+    assert len(engine.state.output) == 3
     assert output["loss"].device == output["image"].device == META
     assert all(parameter.grad.device == META for parameter in net.parameters())
 
@@ -38,7 +41,8 @@ def test_a_method_needs_no_other_device_and_no_value(method, pieces):
     train_a_batch(network().to(META), UPDATES[method](pieces=pieces))
 
 
+@pytest.mark.parametrize("form", ["fast", "stock"])
 @pytest.mark.parametrize("mode", MEMORY_MODES)
-def test_the_network_needs_no_other_device_and_no_value(mode):
-    net = ROG(1, 3, ((1, 1, 1), (1, 1, 1), (2, 2, 2)), memory=mode).to(META)
+def test_the_network_needs_no_other_device_and_no_value(mode, form):
+    net = ROG(1, 3, ((1, 1, 1), (1, 1, 1), (2, 2, 2)), memory=mode, operators=form).to(META)
     train_a_batch(net, CleanUpdate())

@@ -33,6 +33,7 @@ EXCUSED = {
     "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
+    "python -m tools.benchmark --device cuda --amp --batch 22 --profile": Needs.GPU,
     # They time full-size batches; tests/tools runs what they call on a small one.
     "make bench": Needs.QUIET,
     "python -m tools.benchmark --repeats 2": Needs.QUIET,
