@@ -47,6 +47,19 @@ def tensor_peak(work: Work, device: torch.device) -> int:
     return peak
 
 
+def operator_table(work: Work, device: torch.device, rows: int = 40) -> str:
+    """The operators of ``work`` with calls and times, those that keep the device busy longest first."""
+    cuda = device.type == "cuda"
+    work()
+    synchronise(device)
+    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as record:
+        work()
+        synchronise(device)
+    order = "self_cuda_time_total" if cuda else "self_cpu_time_total"
+    table: str = record.key_averages().table(sort_by=order, row_limit=rows, max_name_column_width=60)
+    return table
+
+
 def traffic(work: Work) -> int:
     """Bytes that the operators of ``work`` read and write: each operand once per operator, views not at all."""
     with _Traffic() as counter:

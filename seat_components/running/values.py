@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seat_components.budget import BUDGETS
+from seat_components.networks.operators import OPERATORS
 from seat_components.refusals import refuse
 from seat_components.running.kinds import (
     COMPONENT,
@@ -32,6 +33,7 @@ from seat_components.running.kinds import (
     or_none,
     whole,
 )
+from seat_components.training.learning_rate import LR_SCHEDULES
 
 _MODES = ("default", "recompute", "checkpoint")
 _LONGEST = 200
@@ -55,6 +57,8 @@ VALUES: Mapping[str, Rule] = {
     "epochs": whole(1, 10**6),
     "batch_size": INTEGER,
     "learning_rate": (lambda value: is_number(value) and 0 <= value < math.inf, "a finite number, 0 or more"),
+    "lr_schedule": (lambda value: value in LR_SCHEDULES, f"{' or '.join(LR_SCHEDULES)}"),
+    "phases": LIST,
     "eps_255": NUMBER,
     "budget": (lambda value: value in BUDGETS, f"{' or '.join(BUDGETS)}, what ε is a share of"),
     "step_ratio": NUMBER,
@@ -73,6 +77,7 @@ VALUES: Mapping[str, Rule] = {
     "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "accumulate": or_none(INTEGER, "to choose by itself"),
     "memory": (lambda value: value is None or value in _MODES, f"one of {', '.join(_MODES)}, or null"),
+    "operators": (lambda value: value in OPERATORS, f"one of {', '.join(OPERATORS)}"),
     "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
     "strict": FLAG,
     "series": (names_series, "a series' UID, a list of UIDs, a text of its description, or null"),

@@ -97,6 +97,7 @@ class OverfittingProbe:
                         some,
                         own,
                         eps=self.update.eps,
+                        budget=self.update.budget,
                         steps=_STEPS,
                         step_ratio=_STEP_RATIO,
                         generator=generator,
