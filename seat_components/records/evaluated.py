@@ -24,6 +24,8 @@ class Evaluated(ComputedRecord):
         versions: of the programs that it was computed with, by name.
     """
 
+    _order = ("bundle", "weights_sha256", "data", "val_patch_size", "rule", "versions")
+
     bundle: str = ""
     weights_sha256: str = ""
     data: str = ""

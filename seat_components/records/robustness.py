@@ -50,7 +50,7 @@ class AttackedEvaluation(Evaluated):
 
     _order = (
         *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs"),
-        *("budget", "data", "val_patch_size", "versions"),
+        *("budget", "data", "val_patch_size", "versions", "rule"),
     )
 
     protocol: str

@@ -22,6 +22,8 @@ class RunDescription(ComputedRecord):
 
     model_config = ConfigDict(extra="allow")
 
+    _order = ("bundle", "task", "method", "epochs", "val_images", "label_names", "data")
+
     bundle: str = ""
     task: str = ""
     method: str = ""

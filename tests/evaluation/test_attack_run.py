@@ -1,6 +1,7 @@
 """attack.json and evaluate.json on a phantom: records as documented, budgets kept, a killed run goes on."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from bundle_runs import SMALL, refusal, save_unet, workflow
 from ignite.engine import Events
 
-from seat_components.evaluation import AttackSetting, Protocol
+from seat_components.device import attack_bytes
+from seat_components.evaluation import AttackSetting, Protocol, attack_update
 from seat_components.evaluation.protocols import PROTOCOLS, Check
 
 SETTINGS = (
@@ -100,8 +102,12 @@ def test_worst_is_what_another_dice_finds_in_the_adversarial_volumes(bundle, opt
 
 
 @pytest.mark.slow
-def test_whole_volumes_are_attacked_through_the_sliding_window(bundle, options):
+def test_whole_volumes_are_attacked_through_the_sliding_window_where_there_is_room(bundle, options, monkeypatch):
     """Windows of half the patch, so that there are several."""
+    asked = []
+    monkeypatch.setattr(
+        attack_update, "home_of", lambda shape, needed, device: asked.append((tuple(shape), needed)) or device
+    )
     small = {"scope": "volume", "val_patch_size": [16, 24, 16], "attack_eps_255": [8], "max_cases": 1}
     attack(bundle, {**options, **small}, stop_after=1)
     volume = content(options["output_dir"])
@@ -110,6 +116,10 @@ def test_whole_volumes_are_attacked_through_the_sliding_window(bundle, options):
     attack(bundle, {**options, **small, "scope": "patch"})
     patch = content(options["output_dir"])
     assert patch["scope"] == "patch", "another scope is another record"
+    ((shape, needed),) = asked
+    assert needed == attack_bytes(shape, 3)
+    assert math.prod(shape) > math.prod(small["val_patch_size"])
+    assert (volume["device"], volume["amp"]) == ("cpu", False)
     ml = {record["scope"]: record["volumes_ml"][CASES[0]]["Anterior"] for record in (volume, patch)}
     assert ml["volume"] > ml["patch"] > 0
     kept = content(options["output_dir"], f"robustness_{volume['weights_sha256'][:8]}.json")
@@ -136,6 +146,7 @@ def test_more_cases_may_follow_into_the_same_record(bundle, options):
         ({"max_cases": 0}, "max_cases is 0"),
         ({"protocol": "strongest"}, "quick or paper or strong"),
         ({"attack_eps_255": [0, 8]}, "above 0"),
+        ({"amp": True}, "leave --amp False"),
     ],
 )
 def test_what_does_not_fit_is_refused(bundle, options, change, rule):

@@ -44,6 +44,7 @@ WRITTEN = {
     },
     Metrics: {
         "bundle": "b", "weights_sha256": "a" * 64, "data": "", "val_patch_size": None, "rule": "r", "versions": {},
+        "device": "cuda:0", "gpu": "Model X", "tf32": True, "amp": False, "operators": "stock",
         "summary": {"mean_dice": None, "dice": {"left": None}}, "cases": [{**CASE, **LATER}],
     },
     RunDescription: {"bundle": "b", "task": "T", "method": "SEAT", "epochs": 3, "label_names": {"1": "left"}, **LATER},
