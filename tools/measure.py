@@ -47,6 +47,19 @@ def tensor_peak(work: Work, device: torch.device) -> int:
     return peak
 
 
+def operator_table(work: Work, device: torch.device, rows: int = 40) -> str:
+    """The operators of ``work`` with calls and times, those that keep the device busy longest first."""
+    cuda = device.type == "cuda"
+    work()
+    synchronise(device)
+    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as record:
+        work()
+        synchronise(device)
+    order = "self_cuda_time_total" if cuda else "self_cpu_time_total"
+    table: str = record.key_averages().table(sort_by=order, row_limit=rows, max_name_column_width=60)
+    return table
+
+
 def traffic(work: Work) -> int:
     """Bytes that the operators of ``work`` read and write: each operand once per operator, views not at all."""
     with _Traffic() as counter:
@@ -70,10 +83,10 @@ class _Traffic(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         operands = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        read = {operand.data_ptr() for operand in operands}
+        read = {operand.untyped_storage()._cdata for operand in operands}
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         # A result in an operand's memory is a view, or the operand itself, changed in place.
-        fresh = [tensor for tensor in results if tensor.data_ptr() not in read]
+        fresh = [tensor for tensor in results if tensor.untyped_storage()._cdata not in read]
         if fresh or func._schema.is_mutable:
             self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in (*operands, *fresh))
         return result

@@ -15,6 +15,8 @@ from seat_components.attacks import apgd
 from seat_components.training import FixedSchedule, FreeUpdate
 
 LABELS = 3
+# AMP's first loss scale, by which the gradients of a step are as large as a training's.
+LOSS_SCALE = 65536.0
 REPLAYS = 5
 APGD_STEPS = 2
 
@@ -30,7 +32,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Batch:
-    """Images (B, M, *spatial), labels (B, 1, *spatial), and whether the network runs in 16 bit."""
+    """Images (B, M, *spatial), labels (B, 1, *spatial), and whether the network runs in float16, as with AMP."""
 
     image: Tensor
     label: Tensor
@@ -39,7 +41,7 @@ class Batch:
     def predict(self, form: nn.Module, image: Tensor) -> Tensor:
         """Logits, under autocast where ``amp``."""
         device = self.image.device.type
-        with torch.autocast(device, torch.bfloat16) if self.amp else nullcontext():
+        with torch.autocast(device, torch.float16) if self.amp else nullcontext():
             logits: Tensor = form(image)
         return logits
 
@@ -61,22 +63,24 @@ def step(form: nn.Module, batch: Batch) -> None:
     """The gradients of a training step under attack: of the weights and of the image."""
     form.zero_grad(set_to_none=True)
     attacked = batch.image.detach().requires_grad_()
-    nn.functional.cross_entropy(batch.predict(form, attacked).float(), batch.label[:, 0]).backward()
+    loss = nn.functional.cross_entropy(batch.predict(form, attacked).float(), batch.label[:, 0])
+    (loss * LOSS_SCALE if batch.amp else loss).backward()
 
 
 def free_batch(form: nn.Module, batch: Batch) -> None:
     """A batch of FREE-5 training, as the bundles run it: five backpropagations, updates of noise and weights."""
-    update = FreeUpdate(len(batch.image))
+    update, fused = FreeUpdate(len(batch.image)), batch.image.device.type == "cuda" or None
     trainer = SupervisedTrainer(
         device=batch.image.device,
         max_epochs=1,
         train_data_loader=[{"image": batch.image, "label": batch.label}],
         network=form,
-        optimizer=torch.optim.SGD(form.parameters(), lr=1e-6, momentum=0.9),
+        optimizer=torch.optim.SGD(form.parameters(), lr=1e-6, momentum=0.9, fused=fused),
         loss_function=DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=False),
         iteration_update=update,
         amp=batch.amp,
-        amp_kwargs={"dtype": torch.bfloat16},
+        decollate=False,
+        optim_set_to_none=True,
     )
     FixedSchedule(REPLAYS).attach(trainer)
     trainer.run()

@@ -2,7 +2,7 @@
 
 CPU libraries have a fast depthwise backward pass in 2-D only, and their 3-D normalisation is slow for channels-last
 volumes. Both operators below compute what the stock PyTorch functions compute, and step aside for them while a
-network is scripted, traced, exported or compiled.
+network is scripted, traced, exported or compiled, and where ``operators`` says so (see ``operators.runs_fast``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from seat_components.networks.export import is_scripting, stock_operators_only
+from seat_components.networks.export import is_scripting
+from seat_components.networks.operators import runs_fast, runs_own_functions
 
 _SPATIAL = (2, 3, 4)
 
@@ -25,39 +26,46 @@ def channels_last(volume: Tensor) -> Tensor:
     return volume.contiguous(memory_format=torch.channels_last_3d)
 
 
-def depthwise_conv3d(volume: Tensor, weight: Tensor, stride: list[int]) -> Tensor:
+def in_layout(volume: Tensor, operators: str = "auto") -> Tensor:
+    """``volume`` (B, C, D, H, W) in the layout of the operators that read it; the stock ones take it as it is."""
+    return channels_last(volume) if runs_fast(volume, operators) else volume
+
+
+def depthwise_conv3d(volume: Tensor, weight: Tensor, stride: list[int], operators: str = "auto") -> Tensor:
     """Depthwise 3×3×3 convolution with padding 1 and no bias.
 
     Args:
         volume: (B, C, D, H, W).
         weight: (C, 1, 3, 3, 3).
         stride: three steps, in voxels.
+        operators: "fast", "stock" or "auto".
 
     Returns:
         (B, C, ⌈D / stride⌉, …); 16-bit under autocast, like any convolution. It can be differentiated once.
     """
     if is_scripting():
         result = F.conv3d(volume, weight, None, stride, 1, 1, weight.shape[0])
-    elif not stock_operators_only():
+    elif runs_own_functions(volume, operators):
         result = _depthwise_conv3d(volume, weight, (stride[0], stride[1], stride[2]))
     else:
         result = F.conv3d(volume, weight, None, stride, 1, 1, weight.shape[0])
     return result
 
 
-def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
+def pointwise_conv3d(volume: Tensor, weight: Tensor, operators: str = "auto") -> Tensor:
     """1×1×1 convolution without bias.
 
     Args:
         volume: (B, C, D, H, W).
         weight: (K, C, 1, 1, 1).
+        operators: "fast", "stock" or "auto".
 
     Returns:
         (B, K, D, H, W); 16-bit under autocast.
     """
     if is_scripting():
         result = F.conv3d(volume, weight)
-    elif volume.device.type == "cpu" and not stock_operators_only():
+    elif volume.device.type == "cpu" and runs_own_functions(volume, operators):
         result = _slicewise_conv(volume, weight)
     else:
         result = F.conv3d(volume, weight)
@@ -65,7 +73,13 @@ def pointwise_conv3d(volume: Tensor, weight: Tensor) -> Tensor:
 
 
 def instance_norm(
-    volume: Tensor, weight: Tensor, bias: Tensor, eps: float, swish: bool, residual: Tensor | None = None
+    volume: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    swish: bool,
+    residual: Tensor | None = None,
+    operators: str = "auto",
 ) -> Tensor:
     """Instance normalisation with affine, optionally followed by swish, x·sigmoid(x), or by a residual connection.
 
@@ -78,11 +92,12 @@ def instance_norm(
         eps: added to the variance.
         swish: whether swish follows.
         residual: (B, C, D, H, W), added to the result.
+        operators: "fast", "stock" or "auto".
 
     Returns:
         The shape and type of ``volume``; 16-bit values are computed in float32. It can be differentiated once.
     """
-    if not is_scripting() and not stock_operators_only():
+    if not is_scripting() and runs_own_functions(volume, operators):
         result: Tensor = _InstanceNorm.apply(volume, weight, bias, eps, swish, residual)  # type: ignore[no-untyped-call]
     else:
         result = F.instance_norm(volume, None, None, weight, bias, True, 0.0, eps)

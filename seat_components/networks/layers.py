@@ -1,4 +1,7 @@
-"""The layers that ROG is made of: normalisation, separable and pre-activated convolutions, upsampling."""
+"""The layers that ROG is made of: normalisation, separable and pre-activated convolutions.
+
+Those with an attribute ``operators`` ("auto", "fast" or "stock") compute the same in each form.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from seat_components.networks.export import is_scripting, stock_operators_only
-from seat_components.networks.fast_ops import channels_last, depthwise_conv3d, instance_norm, pointwise_conv3d
+from seat_components.networks.fast_ops import depthwise_conv3d, in_layout, instance_norm, pointwise_conv3d
 
 Output = TypeVar("Output")
 
@@ -30,10 +32,11 @@ class _DepthwiseConv3d(nn.Conv3d):
         steps = (stride[0], stride[1], stride[2])
         super().__init__(channels, channels, 3, steps, padding=1, groups=channels, bias=False)
         self.steps = list(steps)
+        self.operators = "auto"
 
     def forward(self, volume: Tensor) -> Tensor:
         """(B, C, D, H, W) → (B, C, ⌈D / stride⌉, …)."""
-        return depthwise_conv3d(volume, self.weight, self.steps)
+        return depthwise_conv3d(volume, self.weight, self.steps, self.operators)
 
 
 class PointwiseConv3d(nn.Conv3d):
@@ -41,10 +44,11 @@ class PointwiseConv3d(nn.Conv3d):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 1, bias=False)
+        self.operators = "auto"
 
     def forward(self, volume: Tensor) -> Tensor:
         """(B, in, D, H, W) → (B, out, D, H, W)."""
-        return pointwise_conv3d(volume, self.weight)
+        return pointwise_conv3d(volume, self.weight, self.operators)
 
 
 class SeparableConv3d(nn.Module):
@@ -67,10 +71,11 @@ class InstanceNorm(nn.InstanceNorm3d):
     def __init__(self, channels: int, swish: bool = False) -> None:
         super().__init__(channels, affine=True)
         self.swish = swish
+        self.operators = "auto"
 
     def forward(self, volume: Tensor, residual: Tensor | None = None) -> Tensor:
         """Shape kept: (B, C, D, H, W); ``residual``, of the same shape, is added to the result."""
-        return instance_norm(volume, self.weight, self.bias, self.eps, self.swish, residual)
+        return instance_norm(volume, self.weight, self.bias, self.eps, self.swish, residual, self.operators)
 
 
 class PreActivation(nn.Module):
@@ -80,6 +85,7 @@ class PreActivation(nn.Module):
         super().__init__()
         self.norm = nn.SiLU() if norm_channels is None else InstanceNorm(norm_channels, swish=True)
         self.conv = conv
+        self.operators = "auto"
 
     def forward(self, volume: Tensor, recompute: bool) -> Tensor:
         """What ``conv`` makes of the activated volume; ``recompute`` keeps only ``volume`` for the backward pass."""
@@ -90,11 +96,4 @@ class PreActivation(nn.Module):
     def activate_and_convolve(self, volume: Tensor) -> Tensor:
         """The forward pass itself."""
         # Where PyTorch takes another convolution for small volumes, it leaves channels-last layout.
-        return channels_last(self.conv(self.norm(volume)))
-
-
-def upsample(volume: Tensor, scale: list[float]) -> Tensor:
-    """Trilinear upsampling with aligned corners, by ``scale`` per axis."""
-    if scale == [1.0, 1.0, 1.0]:
-        return volume
-    return F.interpolate(volume, scale_factor=scale, mode="trilinear", align_corners=True)
+        return in_layout(self.conv(self.norm(volume)), self.operators)

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from seat_components.networks.export import is_scripting, stock_operators_only
-from seat_components.networks.fast_ops import channels_last
+from seat_components.networks.fast_ops import in_layout
 from seat_components.networks.layers import (
     InstanceNorm,
     PointwiseConv3d,
     PreActivation,
     SeparableConv3d,
     rerun_in_backward,
-    upsample,
 )
+from seat_components.networks.operators import OPERATORS
+from seat_components.networks.upsampling import upsample
 
 MEMORY_MODES = ("default", "recompute", "checkpoint")
 _LEVEL_CHANNELS = (64, 128, 256, 512)
@@ -56,12 +57,15 @@ class ROG(nn.Module):
         memory: what is kept for the backward pass: "default" all that it needs; "recompute" only what normalisations
             and activations read; "checkpoint" only what cells read. Each keeps less and takes longer than the one
             before; results are equal. May be set on the finished network as well.
+        operators: "fast" runs operators of our own, which serve a CPU; "stock" PyTorch's; "auto" the former on a CPU
+            and the latter elsewhere. Results are equal. May be set on the finished network as well.
 
     Raises:
-        ValueError: if ``strides`` are not three times three positive integers, or ``memory`` is none of the above.
+        ValueError: if ``strides`` are not three times three positive integers, or ``memory`` or ``operators`` is none
+            of the above.
     """
 
-    __jit_unused_properties__ = ("memory",)
+    __jit_unused_properties__ = ("memory", "operators")
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class ROG(nn.Module):
         strides: Sequence[Sequence[int]],
         dropout: float = 0.0,
         memory: str = "default",
+        operators: str = "auto",
     ) -> None:
         super().__init__()
         if [len(stride) for stride in strides] != [3, 3, 3] or min(min(stride) for stride in strides) < 1:
@@ -93,6 +98,7 @@ class ROG(nn.Module):
             }
         )
         self.head = _Head(out_channels, s0, dropout)
+        self.operators = operators
 
     @property
     def memory(self) -> str:
@@ -104,6 +110,20 @@ class ROG(nn.Module):
         if mode not in MEMORY_MODES:
             raise ValueError(f"memory is {mode!r}, but must be one of {', '.join(MEMORY_MODES)}.")
         self._memory = mode
+
+    @property
+    def operators(self) -> str:
+        """Which form of its operators runs: "auto", "fast" or "stock"."""
+        return self._operators
+
+    @operators.setter
+    def operators(self, form: str) -> None:
+        if form not in OPERATORS:
+            raise ValueError(f"operators is {form!r}, but must be one of {', '.join(OPERATORS)}.")
+        self._operators = form
+        for layer in self.modules():
+            if layer is not self and hasattr(layer, "operators"):
+                layer.operators = form  # type: ignore[assignment]
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of an image.
@@ -181,11 +201,12 @@ class _Stem(nn.Module):
         self.conv3 = SeparableConv3d(_SMALL_CHANNELS, _SMALL_CHANNELS)
         self.conv4 = PreActivation(SeparableConv3d(_SMALL_CHANNELS, _LEVEL_CHANNELS[0], stride1), _SMALL_CHANNELS)
         self.norm4 = InstanceNorm(_LEVEL_CHANNELS[0])
+        self.operators = "auto"
 
     def forward(self, image: Tensor, recompute: bool) -> tuple[Tensor, Tensor]:
         """(B, M, *spatial) → the first half's result (B, 32, …) for the head, and level 0's first value (B, 64, …)."""
         # The layout of a one-channel volume is ambiguous, and without this everything would run in the slow one.
-        volume = channels_last(self.conv1(image))
+        volume = in_layout(self.conv1(image), self.operators)
         small = self.norm2(self.conv2(volume, recompute))
         if not is_scripting() and recompute:
             return small, self.norm4(self.conv4(rerun_in_backward(self.conv3, small), recompute))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seat_components.budget import BUDGETS
+from seat_components.networks.operators import OPERATORS
 from seat_components.refusals import refuse
 from seat_components.running.kinds import (
     COMPONENT,
@@ -73,6 +74,7 @@ VALUES: Mapping[str, Rule] = {
     "cache_rate": (lambda value: is_number(value) and 0 <= value <= 1, "a share of the cases, 0 to 1"),
     "accumulate": or_none(INTEGER, "to choose by itself"),
     "memory": (lambda value: value is None or value in _MODES, f"one of {', '.join(_MODES)}, or null"),
+    "operators": (lambda value: value in OPERATORS, f"one of {', '.join(OPERATORS)}"),
     "seed": (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1"),
     "strict": FLAG,
     "series": (names_series, "a series' UID, a list of UIDs, a text of its description, or null"),

@@ -8,10 +8,9 @@ import shlex
 import signal
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import ignite.distributed as idist
-import torch
 from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 from torch import nn
@@ -19,27 +18,15 @@ from torch import nn
 from seat_components.budget import RANGE
 from seat_components.files import failed_write, keep_as
 from seat_components.networks.pretrained import unwrap
-from seat_components.networks.weight_faults import weight_faults
 from seat_components.refusals import refuse
 from seat_components.torch_file import read_torch_file, save_atomically
+from seat_components.training.parts import Stateful, take_over
 from seat_components.training.random_state import random_state, set_random_state
 from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
 FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
 """Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
-
-
-class Stateful(Protocol):
-    """What can be stored in a checkpoint."""
-
-    def state_dict(self) -> Mapping[str, Any]:
-        """Tensors, numbers, strings, lists and dicts only: the checkpoint is read without unpickling."""
-        ...
-
-    def load_state_dict(self, state: Any) -> Any:
-        """Take over what ``state_dict`` gave."""
-        ...
 
 
 class TrainingCheckpoint:
@@ -154,7 +141,7 @@ class TrainingCheckpoint:
             if name not in stored:
                 continue
             try:
-                _take_over(part, stored[name])
+                take_over(part, stored[name])
             except (LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
                 refuse(f"{self.path} does not fit this run ({name}): {error}")
         length = engine.state.epoch_length
@@ -214,7 +201,7 @@ class TrainingCheckpoint:
         try:
             if engine.scaler is not None and self._loaded["scaler"]:
                 engine.scaler.load_state_dict(self._loaded["scaler"])
-            set_random_state(self._loaded["random"])
+            set_random_state(self._loaded["random"], engine.state.device)
         except Exception as error:  # of another kind than was written, they may raise anything
             refuse(f"{self.path} does not fit this run ({error}). {self._way_out()}")
         self._loaded = None
@@ -261,7 +248,7 @@ class TrainingCheckpoint:
             "settings": self.settings,
             "position": {"iteration": engine.state.iteration, "epoch_length": engine.state.epoch_length},
             "scaler": None if engine.scaler is None else engine.scaler.state_dict(),
-            "random": random_state(),
+            "random": random_state(engine.state.device),
         }
         if idist.get_rank() == 0:
             if self._is_ours and self.path.is_file():
@@ -275,28 +262,3 @@ class TrainingCheckpoint:
 def _plain(value: Any) -> Any:
     """A value as it comes back from a checkpoint: lists for tuples."""
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _take_over(part: Stateful, state: Any) -> None:
-    if isinstance(part, torch.optim.Optimizer):
-        _require_usable(part, state)
-        part.load_state_dict(state)
-    elif not isinstance(part, nn.Module):
-        part.load_state_dict(state)
-    elif faults := weight_faults(unwrap(part), state):
-        raise ValueError(f"\n{faults}")
-    else:
-        unwrap(part).load_state_dict(state)
-
-
-def _require_usable(optimizer: torch.optim.Optimizer, state: Any) -> None:
-    """Refuse momenta and the like that would spoil the weights with the first step."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    for number, kept in state["state"].items():
-        for name, value in kept.items():
-            if not isinstance(value, torch.Tensor):
-                continue
-            if value.ndim and (value.shape != parameters[number].shape or not value.is_floating_point()):
-                raise ValueError(f"{name} is of another shape or kind than its parameter")
-            if not value.isfinite().all():
-                raise ValueError(f"{name} has values that are not finite")

@@ -8,22 +8,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from ignite.engine import Engine
 from monai.engines import SupervisedTrainer
+from monai.engines.utils import IterationEvents
 from monai.handlers import LrScheduleHandler
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
-from seat_components.training.checkpoint import Stateful, TrainingCheckpoint
+from seat_components.training.checkpoint import TrainingCheckpoint
 from seat_components.training.handlers import DataOrder, TrackedStatistics, TrainingProgress, Validation
 from seat_components.training.history import TrainingHistory
 from seat_components.training.methods import PerturbedUpdate
+from seat_components.training.operators import OperatorForm, OperatorTrial
 from seat_components.training.overfitting import OverfittingProbe
+from seat_components.training.parts import Stateful
 from seat_components.training.schedule import FixedSchedule
 from seat_components.training.timing import EpochTiming
-from seat_components.training.update import TrainingUpdate
+from seat_components.training.update import TrainingUpdate, share_out
 from seat_components.training.weights import WeightSaver
 
 
@@ -50,10 +55,13 @@ class RobustTrainer(SupervisedTrainer):
         label_names: label value → class, the background first; the others stand in the history.
         resume: go on from the checkpoint in ``ckpt_dir``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
+        operators: the form of the network's operators that was asked for: "fast", "stock", or "auto", by which a run
+            on a GPU times both with its first batch. A resumed run keeps its own.
         settings: name → value of what the run is trained with; a resumed run says where one has changed,
             and is refused where it is the budget.
         train_handlers: further handlers.
-        trainer: the other arguments of ``SupervisedTrainer``, by their names.
+        trainer: the other arguments of ``SupervisedTrainer``, by their names. Gradients are set to None, unless they
+            say otherwise; so do they for MONAI's way of decollating, which waits for the device.
 
     Attributes:
         history, checkpoint: the run's.
@@ -80,6 +88,7 @@ class RobustTrainer(SupervisedTrainer):
         label_names: Mapping[str, str] | None = None,
         resume: bool = False,
         stop_after_minutes: float | None = None,
+        operators: str = "auto",
         settings: Mapping[str, Any] | None = None,
         train_handlers: Sequence[Any] | None = None,
         **trainer: Any,
@@ -99,6 +108,7 @@ class RobustTrainer(SupervisedTrainer):
             EpochTiming(output_dir),
         ]
         handlers = [*first, *(train_handlers or ())]
+        trainer = {"optim_set_to_none": True, "decollate": False, **trainer}
         super().__init__(
             network=network,
             optimizer=optimizer,
@@ -107,6 +117,14 @@ class RobustTrainer(SupervisedTrainer):
             train_handlers=handlers,
             **trainer,
         )
+        if not trainer["decollate"]:
+            self.add_event_handler(IterationEvents.MODEL_COMPLETED, share_out)
+        if (
+            operators == "auto"
+            and torch.device(self.state.device).type == "cuda"
+            and hasattr(unwrap(network), "operators")
+        ):
+            OperatorTrial(iteration_update.pieces).attach(self)
         saver = WeightSaver(network, ckpt_dir, validator)
         classes = list((label_names or {}).values())[1:]
         self.history = TrainingHistory(output_dir, optimizer, schedule, classes, validator)
@@ -119,9 +137,10 @@ class RobustTrainer(SupervisedTrainer):
             "weight_saver": saver,
             "history": self.history,
             **({} if probe is None else {"overfitting": probe}),
+            **({"operators": OperatorForm(network, operators)} if hasattr(unwrap(network), "operators") else {}),
         }
         self.checkpoint = TrainingCheckpoint(
-            ckpt_dir, parts, resume, stop_after_minutes, settings, optional=("overfitting",)
+            ckpt_dir, parts, resume, stop_after_minutes, settings, optional=("overfitting", "operators")
         )
         for last in (schedule, saver, self.history, self.checkpoint):
             last.attach(self)

@@ -50,8 +50,7 @@ class TrainingUpdate(ABC):
 
     def __call__(self, engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> dict[str, Tensor]:
         """Train on ``batchdata``; returns the engine's output: image (as the network saw it), label, pred, loss."""
-        batch = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
-        image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
+        image, label = image_and_label(engine, batchdata)
         engine.network.train()
         engine.state.output = {Keys.IMAGE: image, Keys.LABEL: label}
         self.train_batch(engine, image, label)
@@ -104,7 +103,9 @@ class TrainingUpdate(ABC):
     @staticmethod
     def autocast(engine: SupervisedTrainer) -> AbstractContextManager[Any]:
         """AMP's mixed precision, where the engine trains in it."""
-        return torch.autocast("cuda", **engine.amp_kwargs) if engine.scaler is not None else nullcontext()
+        if engine.scaler is None:
+            return nullcontext()
+        return torch.autocast(torch.device(engine.state.device).type, **engine.amp_kwargs)
 
     @staticmethod
     def _scaled(engine: SupervisedTrainer, loss: Tensor) -> Tensor:
@@ -129,6 +130,25 @@ class TrainingUpdate(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``, which may have been taken in the middle of an epoch."""
         self.statistics.load_state_dict(state["statistics"])
+
+
+def image_and_label(engine: SupervisedTrainer, batchdata: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """A batch's image (B, C, *spatial) and label (B, 1, *spatial) on the trainer's device, as plain tensors."""
+    batch = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
+    image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
+    return image, label
+
+
+def share_out(engine: SupervisedTrainer) -> None:
+    """Give handlers the output as they know it from MONAI's decollating, one dict per sample, but wait for no value.
+
+    The samples' tensors are views of the batch's, and the loss of the batch stands, still on the device, in each.
+    """
+    output: dict[str, Tensor] = engine.state.output
+    engine.state.output = [
+        {name: value.detach()[index] if value.ndim else value.detach() for name, value in output.items()}
+        for index in range(len(output[Keys.IMAGE]))
+    ]
 
 
 def gradient_of(inputs: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import nn
 
 from tools import benchmark as program
 from tools.measure import bandwidth, tensor_peak, traffic
-from tools.work import WORK, Geometry, random_batch
+from tools.work import LOSS_SCALE, WORK, Batch, Geometry, random_batch, step
 
 TINY = Geometry("Tiny", (1, 1, 16, 8, 8), ((1, 1, 1), (1, 1, 1), (2, 2, 2)))
 CPU = torch.device("cpu")
@@ -56,3 +56,26 @@ def test_writes_one_line_per_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert page.count(f"| {form} | ") == 1
     assert "1×1×16×8×8" in page
     assert all(kind in page for kind in WORK)
+
+
+def test_profiles_list_the_operators_of_each_form(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "GEOMETRIES", (TINY,))
+    monkeypatch.setattr("sys.argv", ["benchmark", "--profile"])
+    program.main()
+    printed = capsys.readouterr().out
+    for form in ("stock", "default", "recompute", "checkpoint"):
+        assert f"\n{form}\n" in printed
+    assert "aten::upsample_trilinear3d_backward" in printed
+    assert "_InstanceNorm" in printed
+
+
+def test_a_step_in_16_bit_is_scaled_as_in_training() -> None:
+    batch = random_batch(TINY, CPU, amp=True)
+    network = nn.Conv3d(1, 3, 1)
+    step(network, batch)
+    assert network.weight.grad is not None
+    scaled = network.weight.grad / LOSS_SCALE
+    step(network, Batch(batch.image, batch.label))
+    torch.testing.assert_close(scaled, network.weight.grad, rtol=0.02, atol=1e-3)
