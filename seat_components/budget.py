@@ -13,8 +13,7 @@ from seat_components.refusals import refuse
 
 _LEAST_EPS_255 = 0.1
 """Below it a budget is rather a fraction, such as 8/255 = 0.031, written for its 255ths."""
-RANGE, CONTRAST = "range", "contrast"
-BUDGETS = (RANGE, CONTRAST)
+RANGE, _CONTRAST = BUDGETS = ("range", "contrast")
 """What ε is a share of: an image's range, which is the paper's budget, or its contrast, see ``RANGE_OVER_STD``."""
 RANGE_OVER_STD = 4.68
 """How many standard deviations make the range that a budget of contrast is a share of.

@@ -60,7 +60,7 @@ class LeastBudgetSearch:
 
     def lacks(self, records: RobustnessRecords, case: str) -> bool:
         """Whether the case's least budget is not on record, or an attack that has run since has found a smaller one."""
-        known, seen = records.least_budgets.get(case), smallest_fall(_rows(records, case))
+        known, seen = records.least_budgets.get(case), _smallest_fall(_rows(records, case))
         return known is None or (seen is not None and seen.eps_255 < known.least)
 
     def complete(self, records: RobustnessRecords, predictor: Predictor, case: Case, clean: Answer) -> None:
@@ -70,7 +70,7 @@ class LeastBudgetSearch:
 
     def find(self, predictor: Predictor, case: Case, clean: Answer, rows: Sequence[AttackedCase] = ()) -> LeastBudget:
         """The least budget; ``rows`` are the case's other results."""
-        found = Bisection(self, predictor, case, clean).run(smallest_fall(rows))
+        found = Bisection(self, predictor, case, clean).run(_smallest_fall(rows))
         logger.info(f"{case.name}: least budget {found.least:g}/255, {found.forwards:g} passes")
         return found
 
@@ -168,14 +168,6 @@ class Bisection:
         return dice
 
 
-def smallest_fall(rows: Sequence[AttackedCase]) -> AttackedCase | None:
-    """Of one case's results up to 64/255, that of the smallest ε at which Dice is below half of the clean one's."""
-    clean = next((row.mean_dice for row in rows if row.attack == CLEAN), 0.0)
-    within = [row for row in rows if 0 < row.eps_255 <= UPPER_255]
-    fallen = [row for row in within if row.mean_dice < _SHARE * clean]
-    return min(fallen, key=lambda row: (row.eps_255, mean_dice(row)), default=None)
-
-
 def search_along_gradients(protocol: Protocol, scorer: Scorer, seed: int, budget: str) -> LeastBudgetSearch:
     """The search beside a protocol.
 
@@ -188,6 +180,14 @@ def search_along_gradients(protocol: Protocol, scorer: Scorer, seed: int, budget
             "protocol, or leave it out"
         )
     return LeastBudgetSearch(scorer, seed, budget)
+
+
+def _smallest_fall(rows: Sequence[AttackedCase]) -> AttackedCase | None:
+    """Of one case's results up to 64/255, that of the smallest ε at which Dice is below half of the clean one's."""
+    clean = next((row.mean_dice for row in rows if row.attack == CLEAN), 0.0)
+    within = [row for row in rows if 0 < row.eps_255 <= UPPER_255]
+    fallen = [row for row in within if row.mean_dice < _SHARE * clean]
+    return min(fallen, key=lambda row: (row.eps_255, mean_dice(row)), default=None)
 
 
 def _rows(records: RobustnessRecords, case: str) -> list[AttackedCase]:

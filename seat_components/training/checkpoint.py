@@ -25,7 +25,7 @@ from seat_components.training.random_state import random_state, set_random_state
 from seat_components.training.stopping import StopRequest, refuse_divergence
 
 logger = logging.getLogger(__name__)
-FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
+_FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
 """Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
 
 
@@ -47,7 +47,7 @@ class TrainingCheckpoint:
         resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
         settings: name → value of what the run is trained with; a resumed run says where one has changed, and is refused
-            where it is one of ``FIXED_SETTINGS``.
+            where it is the budget.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
         optional: those of ``parts`` that a checkpoint may lack; they then begin afresh.
 
@@ -165,7 +165,7 @@ class TrainingCheckpoint:
         logger.info(f"Resuming {self.path}: {done} epochs done" + (f" and {inside} batches." if inside else "."))
 
     def _refuse_changes(self, settings: Mapping[str, Any]) -> None:
-        for name, fixed in FIXED_SETTINGS.items():
+        for name, fixed in _FIXED_SETTINGS.items():
             before, now = (said.get(name, fixed) for said in (settings, self.settings))
             if before != now:
                 refuse(

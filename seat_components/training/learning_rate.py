@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 from seat_components.refusals import refuse
 from seat_components.training.schedule import FixedSchedule
 
-STEP, COSINE = LR_SCHEDULES = ("step", "cosine")
+_STEP, _COSINE = LR_SCHEDULES = ("step", "cosine")
 _GAMMA = 0.1
 
 
@@ -27,14 +27,14 @@ def learning_rate_schedule(optimizer: Optimizer, kind: str, schedule: FixedSched
     Raises:
         RefusalError: for another kind.
     """
-    if kind == STEP:
+    if kind == _STEP:
         return MultiStepLR(optimizer, [max(1, epochs // 2), max(1, epochs * 3 // 4)], _GAMMA)
-    if kind != COSINE:
-        refuse(f"lr_schedule is {kind!r}, but it must be {STEP} or {COSINE}")
-    return CosineLR(optimizer, schedule.plan(epochs))
+    if kind != _COSINE:
+        refuse(f"lr_schedule is {kind!r}, but it must be {_STEP} or {_COSINE}")
+    return _CosineLR(optimizer, schedule.plan(epochs))
 
 
-class CosineLR(LambdaLR):
+class _CosineLR(LambdaLR):
     """½·(1 + cos(π·b / B)) of the first rate, b of B planned backpropagations being done when an epoch begins.
 
     Args:

@@ -73,7 +73,9 @@ class OverfittingProbe:
         if idist.get_world_size() > 1:
             measured = idist.all_reduce(measured) / idist.get_world_size()
         attacked, clean = measured.tolist()
-        if measured.isfinite().all():
+        # Decided by what all processes share: one that looked no more would leave the others waiting for it.
+        self._impossible = not bool(measured.isfinite().all())
+        if not self._impossible:
             engine.state.overfit_dice = attacked
             self.judge(engine.state.epoch, attacked, clean)
 
@@ -105,7 +107,6 @@ class OverfittingProbe:
                     dice.append(torch.stack([_dice(predictor, seen, own) for seen in (attacked, some)], dim=1))
             except ValueError as error:
                 # Training may be of another kind than attacks know, such as with labels that overlap.
-                self._impossible = True
                 logger.warning(f"Catastrophic overfitting is not looked for, as a batch cannot be attacked: {error}")
                 return torch.full((2,), torch.nan)
         return join(dice).mean(dim=0).cpu()

@@ -15,7 +15,7 @@ from seat_components.training.schedule import FixedSchedule
 
 logger = logging.getLogger(__name__)
 
-PHASES = ((0.0, 1), (0.3, 2), (0.6, 5))
+_PHASES = ((0.0, 1), (0.3, 2), (0.6, 5))
 """30 % of the backpropagations clean, 30 % at g = 2, 40 % at g = 5: 38 % of FREE-5's at equal epochs."""
 
 
@@ -41,7 +41,7 @@ class PhasedSchedule(FixedSchedule):
         [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 5, 5, 5]
     """
 
-    def __init__(self, epochs: int, phases: Sequence[Sequence[float]] = PHASES) -> None:
+    def __init__(self, epochs: int, phases: Sequence[Sequence[float]] = _PHASES) -> None:
         _check(epochs, phases)
         starts = [float(share) for share, _ in phases]
         numbers = [int(g) for _, g in phases]

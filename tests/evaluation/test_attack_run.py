@@ -11,7 +11,7 @@ from bundle_runs import SMALL, refusal, save_unet, workflow
 from ignite.engine import Events
 
 from seat_components.device import attack_bytes
-from seat_components.evaluation import AttackSetting, Protocol, attack_update
+from seat_components.evaluation import AttackSetting, Protocol, attack_update, least_budget
 from seat_components.evaluation.protocols import PROTOCOLS, Check
 
 SETTINGS = (
@@ -126,15 +126,18 @@ def test_whole_volumes_are_attacked_through_the_sliding_window_where_there_is_ro
     assert kept["cases"] == volume["cases"]
 
 
-def test_more_cases_may_follow_into_the_same_record(bundle, options):
+def test_more_cases_and_least_budgets_may_follow_into_the_same_record(bundle, options, monkeypatch):
+    monkeypatch.setattr(least_budget, "TOLERANCE_255", 32.0)
     attack(bundle, {**options, "max_cases": 1})
     first = content(options["output_dir"])
-    attack(bundle, options)
+    attack(bundle, {**options, "least_budget": True})
     whole = content(options["output_dir"])
     assert [row for row in whole["cases"] if row["case"] == CASES[0] and row["attack"] != "worst"] == [
         row for row in first["cases"] if row["attack"] != "worst"
     ]
     assert {row["case"] for row in whole["cases"]} == set(CASES)
+    assert "least_budgets" not in first
+    assert {row["case"] for row in whole["least_budgets"]} == set(CASES)
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,10 @@ def test_two_processes_agree_with_one(bundle, task04_phantom, tmp_path):
     assert result.returncode == 0, result.stdout
     alone, together = history(folders[1]), history(folders[2])
     assert [row["g"] for row in alone] == [row["g"] for row in together]
+    # Each process attacks its half of the last batch from a start of its own.
+    looked = [bool(row["overfit_dice"]) for row in alone]
+    assert looked == [bool(row["overfit_dice"]) for row in together]
+    assert any(looked)
     for row, other in zip(alone, together, strict=True):
         for name in ("gradient_norm", "train_loss", "val_mean_dice", "threshold", "backpropagations"):
             if row[name]:
