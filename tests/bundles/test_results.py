@@ -64,6 +64,12 @@ def test_records_of_different_weights_are_refused(run):
         results.collect_result(run, "SEAT", "model.pt", "")
 
 
+def test_shares_of_the_contrast_are_no_figures_of_a_card(run):
+    (run / "robustness.json").write_text(json.dumps({**ROBUSTNESS, "budget": "contrast"}))
+    with pytest.raises(RefusalError, match="budget contrast"):
+        results.collect_result(run, "SEAT", "model.pt", "")
+
+
 def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
     strong = {**ROBUSTNESS, "protocol": "strong"}

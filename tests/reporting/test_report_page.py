@@ -145,6 +145,15 @@ def test_alarms_stand_before_every_number(tmp_path: Path) -> None:
     assert "No sanity alarm" not in text
 
 
+def test_shares_of_the_contrast_are_called_so_and_have_no_paper_columns(tmp_path: Path) -> None:
+    write_run(tmp_path, epochs=2, cases=3)
+    write_json(tmp_path / "robustness.json", robustness(cases=3) | {"budget": "contrast"})
+    text = write_report([tmp_path]).read_text(encoding="utf-8")
+    assert "8/255 of contrast" in text
+    assert "its values do not belong beside those of contrast" in text
+    assert "Paper&#x27;s SEAT, " not in text
+
+
 def test_phantoms_are_called_so_and_have_no_paper_columns(tmp_path: Path) -> None:
     write_run(tmp_path, epochs=2, cases=3)
     write_json(tmp_path / "robustness.json", robustness(cases=3) | {"data": "Computer-made phantom volumes"})
