@@ -41,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("networks", nargs="+", type=Path)
-    parser.add_argument("--steps", type=int, default=20, help="of the attacks that sets are made of")
+    parser.add_argument("--steps", type=int, default=20, help="of the attacks to compare")
     parser.add_argument("--most", type=int, default=2, help="attacks in a set")
     given = parser.parse_args(arguments)
     networks = {folder.name: read_network(folder) for folder in given.networks}
     words = [set(left) - {"clean"} for left, _ in networks.values()]
-    common = sorted(set.intersection(*words))
+    common = sorted(word for word in set.intersection(*words) if word.endswith(f"-{given.steps}"))
     cases = {
         name: sorted(set.intersection(*(set(left[word]) for word in common))) for name, (left, _) in networks.items()
     }
@@ -60,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             lost = worst(left, others, cases[name]) - worst(left, common, cases[name])
             cells.append(f"{worst(left, [word], cases[name]):.4f}, {lost:.4f}, {passes[word]:.0f}")
         print(f"| {word} | " + " | ".join(cells) + " |")
-    chosen = [word for word in common if word.endswith(f"-{given.steps}")]
-    sets = [attacks for size in range(1, given.most + 1) for attacks in combinations(chosen, size)]
+    sets = [attacks for size in range(1, given.most + 1) for attacks in combinations(common, size)]
     by_set = {attacks: [worst(left, attacks, cases[name]) for name, (left, _) in networks.items()] for attacks in sets}
     print("\n| attacks | mean over networks | " + " | ".join(f"{n} ({len(cases[n])} cases)" for n in networks) + " |")
     print("|---|---|" + "---|" * len(networks))

@@ -41,7 +41,7 @@ class AttackedValidation:
         self,
         eps_255: float = MAIN_EPS_255,
         steps: int = 5,
-        attack: str = "apgd-dice",
+        attack: str = "apgd-dice-normalised",
         seed: int = 0,
         budget: str = RANGE,
     ) -> None:

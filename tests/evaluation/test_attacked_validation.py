@@ -111,5 +111,5 @@ def test_a_training_goes_as_without_it_and_chooses_by_lower_dice(bundle, task04_
     assert all(torch.equal(plain[name], robust[name]) for name in plain)
     assert len(dice["select_robust"]) == 2
     seen = {name: json.loads((tmp_path / name / "run.json").read_text())["val_images"] for name in dice}
-    assert seen == {"clean": "clean", "select_robust": "APGD on soft Dice, 5 steps, 64/255"}
+    assert seen == {"clean": "clean", "select_robust": "APGD on soft Dice of normalised logits, 5 steps, 64/255"}
     assert dice["select_robust"][-1] < dice["clean"][-1]
