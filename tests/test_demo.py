@@ -32,7 +32,7 @@ def test_a_job_that_was_stopped_goes_on_to_its_report_and_leaves_the_bundle_alon
 
 
 def test_a_run_on_other_data_is_not_taken_for_this_one(bundle, task04_phantom, tmp_path):
-    write_run_record(tmp_path / "eval", task04_phantom)
+    write_run_record(tmp_path / "eval", task04_phantom, "cpu", False)
     (tmp_path / "dataset.json").write_text('{"name": "Hippocampus", "description": "real scans"}')
     with pytest.raises(RefusalError, match="holds a run on other data"):
         run_demo(bundle, tmp_path, data=tmp_path)

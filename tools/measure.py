@@ -83,10 +83,10 @@ class _Traffic(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         operands = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        read = {operand.data_ptr() for operand in operands}
+        read = {operand.untyped_storage()._cdata for operand in operands}
         results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         # A result in an operand's memory is a view, or the operand itself, changed in place.
-        fresh = [tensor for tensor in results if tensor.data_ptr() not in read]
+        fresh = [tensor for tensor in results if tensor.untyped_storage()._cdata not in read]
         if fresh or func._schema.is_mutable:
             self.bytes += sum(tensor.numel() * tensor.element_size() for tensor in (*operands, *fresh))
         return result

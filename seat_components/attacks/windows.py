@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from monai.data.utils import compute_importance_map
 from monai.inferers import SlidingWindowInferer
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 Network = Callable[[Tensor], Tensor]
@@ -22,7 +22,8 @@ class WindowwiseInferer(SlidingWindowInferer):
     Going forward no graph is kept. Going backward each window is predicted once more, alone, and its share of the
     gradient is added to the volume's: the graph of one window, and besides it four volumes of the image's channels and
     three of the logits' (image, gradient; logits, their gradient, its weights), whatever the number of windows. A pass
-    back costs a second pass forward.
+    back costs a second pass forward. A volume may lie on the CPU while the network is on a GPU: windows go there, and
+    what comes of them comes back.
 
     Args:
         roi_size: window size in voxels, one number per spatial axis.
@@ -53,7 +54,7 @@ class WindowwiseInferer(SlidingWindowInferer):
 
         def visit(windows: Tensor, coordinates: Sequence[Sequence[slice]]) -> Tensor:
             places.extend(tuple(place) for place in coordinates)
-            return network(windows)
+            return _predicted(network, windows)
 
         return super().__call__(inputs, visit), places
 
@@ -94,11 +95,18 @@ class _Windows(torch.autograd.Function):
         return result, None, None
 
 
+def _predicted(network: Network, windows: Tensor) -> Tensor:
+    """The logits of ``windows``, where the windows lie, computed where the network does."""
+    parameter = next(network.parameters(), None) if isinstance(network, nn.Module) else None
+    logits = network(windows if parameter is None else windows.to(parameter.device))
+    return logits.to(windows.device)
+
+
 def _through(network: Network, window: Tensor, gradient: Tensor) -> Tensor:
     """``gradient`` of a window's logits taken back to the window; its graph ends with this call."""
     window = window.detach().requires_grad_()
     with torch.enable_grad():
-        logits = network(window)
+        logits = _predicted(network, window)
     if not logits.requires_grad:
         raise ValueError(
             "the network's logits carry no gradient to its window: attack a differentiable network, or use the "

@@ -13,6 +13,7 @@ from seat_components.data.phantom import phantom, write_phantom
 from seat_components.data.reading import ScanReader, open_scan
 from seat_components.data.replay import EpochSampler, ReplayableDataset
 from seat_components.data.scans import inference_datalist
+from seat_components.data.share import own_share
 from seat_components.data.spacing import SafeSpacingd
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "fold_datalist",
     "inference_datalist",
     "open_scan",
+    "own_share",
     "phantom",
     "read_dataset",
     "training_loader",

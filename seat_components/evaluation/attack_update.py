@@ -16,6 +16,7 @@ from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor, nn
 
 from seat_components.budget import RANGE, check_budget
+from seat_components.device import attack_bytes, described, home_of
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
@@ -98,7 +99,6 @@ class AttackUpdate:
             scope=scope,
             inputs=_SCOPES[scope],
             budget=budget,
-            device="cpu",
         )
         self.slices = Path(output_dir) / SLICES
         self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
@@ -130,12 +130,18 @@ class AttackUpdate:
         image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
         if len(image) != 1:
             raise ValueError(f"AttackUpdate takes one case at a time, but the batch has {len(image)}: use batch_size 1")
+        if engine.amp:
+            refuse("amp is True, but attacks follow gradients that 16 bit would round to 0: leave --amp False.")
+        if self.records.header.scope == "volume":
+            needed = attack_bytes(image.shape, len(self.records.labels) + 1)
+            home = home_of(image.shape, needed, image.device)
+            image, label = image.to(home), label.to(home)
         name = case_name(_file_of(batchdata["image"]))
         place = self.places.setdefault(name, len(self.places))
         case = Case(name, place, image, label, _voxel_mm3(batchdata["image"]))
         if name in self.files:
             self.records.files[name] = self.files[name]
-        self.records.say(device=str(image.device))
+        self.records.say(**described(engine.state.device, False, engine.network))
 
         predictor = InferringNetwork(engine.network, engine.inferer).eval()
         radius = self.ensemble.budget(image, self.ensemble.eps_255[-1]).radius

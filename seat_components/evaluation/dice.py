@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from monai.handlers import IgniteMetricHandler, from_engine
 from monai.metrics import DiceMetric, compute_dice
@@ -43,4 +45,10 @@ class ForegroundDice(IgniteMetricHandler):
 
     def __init__(self, classes: int) -> None:
         metric = DiceMetric(include_background=False, reduction="mean", ignore_empty=False, num_classes=classes)
-        super().__init__(metric_fn=metric, output_transform=from_engine(["pred", "label"]), save_details=True)
+        super().__init__(metric_fn=metric, output_transform=_side_by_side, save_details=True)
+
+
+def _side_by_side(output: Any) -> tuple[list[Tensor], list[Tensor]]:
+    """Predictions and labels of an engine's output, on one device, as large volumes are predicted onto the CPU."""
+    predictions, labels = from_engine(["pred", "label"])(output)
+    return [one.to(own.device) for one, own in zip(predictions, labels, strict=True)], labels

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from seat_components.attacks.modules_behind import modules_behind
 from seat_components.attacks.reading import Reading
 from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.buffers import Buffers
+from seat_components.device import clock
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
 from seat_components.evaluation.budget_share import budget_share
@@ -237,7 +237,7 @@ class Ensemble:
             self.protocol.patience if gradient else None,
         )
         generator = torch.Generator().manual_seed(zlib.crc32(words.encode()))
-        start = time.monotonic()
+        start = clock(case.image.device)
         try:
             adversarial = ATTACKS[setting.attack](
                 watch,
@@ -255,7 +255,7 @@ class Ensemble:
         except AttackEndedError as ended:
             adversarial = ended.image
         if cost is not None:
-            self.records.add_cost(cost, watch.forwards, watch.backwards, time.monotonic() - start)
+            self.records.add_cost(cost, watch.forwards, watch.backwards, clock(case.image.device) - start)
         answer = self.scorer.answer(predictor, adversarial, case.label)
         if watch.image is not None and watch.dice < float(answer.dice.mean()):
             adversarial, answer = watch.image, self.scorer.answer(predictor, watch.image, case.label)

@@ -14,6 +14,7 @@ from monai.metrics import compute_average_surface_distance, compute_hausdorff_di
 from monai.networks.utils import one_hot
 from torch import Tensor
 
+from seat_components.device import described
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import evaluated, fingerprints, name_of
 from seat_components.evaluation.store import all_versions, read_own_record, stale_cases
@@ -82,7 +83,11 @@ class MetricsRecord:
 
     def attach(self, engine: Engine) -> None:
         """Attach to an evaluator."""
+        engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
+
+    def _begin(self, engine: Engine) -> None:
+        self.header = self.header.model_copy(update=described(engine.state.device, bool(engine.amp), engine.network))
 
     def _record(self, engine: Engine) -> None:
         for output in engine.state.output:

@@ -12,6 +12,7 @@ from seat_components.attacks.inputs import plain
 from seat_components.attacks.predictor import PredictorWrapper, evaluating
 from seat_components.attacks.reading import Reading
 from seat_components.budget import RANGE, check_budget
+from seat_components.device import described
 from seat_components.evaluation.alarms import examined, raise_alarms
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
@@ -93,7 +94,7 @@ def robustness_of(
             for what, given in (("image", image), ("label", label)):
                 if not isinstance(given, Tensor):
                     raise ValueError(f"{name}: the {what} is a {type(given).__name__}: pass torch.as_tensor({what})")
-            records.say(device=str(image.device))
+            records.say(**described(image.device))
             ensemble.attack(logits, Case(name, place, plain(image), plain(label), voxel_mm3))
     return records.content(raise_alarms(records), examined(records))
 

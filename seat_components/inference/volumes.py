@@ -17,8 +17,10 @@ from seat_components.data.geometry import edge_lengths
 from seat_components.data.notices import notices
 from seat_components.data.scans import scan_name
 from seat_components.data.search import VOLUMES, shortened
+from seat_components.device import described
 from seat_components.evaluation.identity import sha256
 from seat_components.files import write_text_atomically
+from seat_components.records.computed import ComputedRecord
 from seat_components.weights.untrained import is_untrained
 
 
@@ -54,7 +56,8 @@ class VolumesRecord:
         self.labels = {int(value): name for value, name in label_names.items() if int(value) > 0}
         # Named when the run starts: a config can be built, and its parts looked at, without weights.
         self.weights: dict[str, str | None] = {"file": str(Path(weights).absolute())}
-        self.device = str(device)
+        self.device = torch.device(device)
+        self.computed = ComputedRecord(**described(self.device))
         self.left_out: list[str] = list(getattr(scans, "left_out", ()))
         self.cases: list[dict[str, Any]] = []
         self.started = time.monotonic()
@@ -65,8 +68,9 @@ class VolumesRecord:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
         engine.add_event_handler(Events.COMPLETED, lambda _: print(self.summary()))
 
-    def _start(self, _: Engine) -> None:
+    def _start(self, engine: Engine) -> None:
         self.cases, self.started = [], time.monotonic()
+        self.computed = ComputedRecord(**described(self.device, bool(engine.amp), engine.network))
         file = Path(str(self.weights["file"]))
         digest = sha256(file)
         self.weights |= {"sha256": digest, "method": "untrained" if is_untrained(file) else method_of(digest)}
@@ -98,7 +102,7 @@ class VolumesRecord:
         """The whole record."""
         return {
             "weights": self.weights,
-            "device": self.device,
+            **self.computed.as_json(),
             "seconds": round(time.monotonic() - self.started, 3),
             "cases": self.cases,
             "left_out": self.left_out,
@@ -112,7 +116,8 @@ class VolumesRecord:
             f"{len(self.cases)} mask(s) written to {self.output_dir}; {VOLUMES} there has voxels and ml of each label.",
             *(f"  {line}" for line in shortened([case["mask"] for case in self.cases])),
             f"Weights: {self.weights['file']} ({method}), SHA-256 {self.weights['sha256']}.",
-            f"Device {self.device}, {time.monotonic() - self.started:.1f} s. Scans with warnings: {warned}.",
+            f"Device {self.computed.computed_on}; {time.monotonic() - self.started:.1f} s. "
+            f"Scans with warnings: {warned}.",
             f"Left out: {len(self.left_out) or 'nothing'}.",
             *(f"  {line}" for line in shortened(self.left_out)),
         ]

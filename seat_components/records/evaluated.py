@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
-from seat_components.records.model import Name, Record
+from seat_components.records.computed import ComputedRecord
+from seat_components.records.model import Name
 
 
-class Evaluated(Record):
+class Evaluated(ComputedRecord):
     """The weights and the data that were evaluated, and how; empty or None where that was not said.
 
     Attributes:

@@ -62,7 +62,6 @@ class AttackedEvaluation(Evaluated):
     bounds: Rows[Number] | None = None
     outputs: str = "softmax"
     ignore_index: int | None = None
-    device: str = ""
 
     def eps_in_words(self, eps_255: float) -> str:
         """``8/255``, or ``8/255 of contrast`` where that is what ε is a share of."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from seat_components.records.model import Record
+from seat_components.records.computed import ComputedRecord
 
 FILE = "run.json"
 
 
-class RunDescription(Record):
+class RunDescription(ComputedRecord):
     """What run.json says about a run, all optional; empty texts where it says nothing.
 
     Attributes:

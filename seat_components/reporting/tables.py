@@ -187,7 +187,7 @@ def costs(run: RunRecords) -> Table | None:
             [attack, count(cost.forwards), count(cost.backwards), number(cost.seconds, ",.1f")]
             for attack, cost in record.cost.items()
         ],
-        f"Passes count samples; all cases and budgets together, on {record.device or _NOT_SAID}.",
+        f"Passes count samples; all cases and budgets together, on {record.computed_on or _NOT_SAID}.",
     )
 
 
@@ -206,7 +206,7 @@ def protocol(run: RunRecords) -> Table | None:
         ["cases", str(len(record.case_names))],
         ["ε is a share of the", record.budget],
         ["budgets ε · 255", ", ".join(f"{eps:g}" for eps in record.budgets) or NONE],
-        ["device", record.device or _NOT_SAID],
+        ["device", record.computed_on or _NOT_SAID],
         *([name, options] for name, options in record.options.items() if options),
         *([name, version] for name, version in record.versions.items()),
     ]

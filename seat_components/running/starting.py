@@ -11,6 +11,7 @@ import ignite.distributed as idist
 import torch
 from monai.utils import set_determinism
 
+from seat_components.device import described
 from seat_components.evaluation.identity import data_description
 from seat_components.records.model import validated, write_record
 from seat_components.records.run import FILE, RunDescription
@@ -78,15 +79,20 @@ def begin_training(ckpt_dir: str | Path, output_dir: str | Path) -> FolderLock:
     return lock
 
 
-def write_run_record(output_dir: str | Path, dataset_dir: str | Path, **values: Any) -> None:
+def write_run_record(
+    output_dir: str | Path, dataset_dir: str | Path, device: str | torch.device, amp: bool, **values: Any
+) -> None:
     """Write ``run.json`` in ``output_dir``, on the first process.
 
     Args:
         output_dir: the run's output folder.
         dataset_dir: what its dataset.json says about the data is written, too.
+        device: what it trains on.
+        amp: whether the network runs under autocast.
         values: what else ``RunDescription`` says.
     """
     path = Path(output_dir) / FILE
-    record = validated(RunDescription, {**values, "data": data_description(dataset_dir)}, str(path))
+    values |= {"data": data_description(dataset_dir), **described(device, amp)}
+    record = validated(RunDescription, values, str(path))
     if idist.get_rank() == 0:
         write_record(record, path)

@@ -33,6 +33,7 @@ from seat_components.running.kinds import (
     or_none,
     whole,
 )
+from seat_components.training.learning_rate import LR_SCHEDULES
 
 _MODES = ("default", "recompute", "checkpoint")
 _LONGEST = 200
@@ -56,6 +57,8 @@ VALUES: Mapping[str, Rule] = {
     "epochs": whole(1, 10**6),
     "batch_size": INTEGER,
     "learning_rate": (lambda value: is_number(value) and 0 <= value < math.inf, "a finite number, 0 or more"),
+    "lr_schedule": (lambda value: value in LR_SCHEDULES, f"{' or '.join(LR_SCHEDULES)}"),
+    "phases": LIST,
     "eps_255": NUMBER,
     "budget": (lambda value: value in BUDGETS, f"{' or '.join(BUDGETS)}, what ε is a share of"),
     "step_ratio": NUMBER,

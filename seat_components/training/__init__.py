@@ -9,9 +9,11 @@ from seat_components.training.handlers import (
     Validation,
 )
 from seat_components.training.history import TrainingHistory
+from seat_components.training.learning_rate import learning_rate_schedule
 from seat_components.training.memory import StepPlan, in_memory_mode, plan_step
 from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
-from seat_components.training.schedule import FixedSchedule, SelfAdaptiveSchedule
+from seat_components.training.phased import PhasedSchedule
+from seat_components.training.schedule import FixedSchedule, GrowingSchedule, SelfAdaptiveSchedule
 from seat_components.training.timing import EpochTiming
 from seat_components.training.trainer import RobustTrainer
 from seat_components.training.weights import WeightSaver
@@ -23,7 +25,9 @@ __all__ = [
     "EvaluationProgress",
     "FixedSchedule",
     "FreeUpdate",
+    "GrowingSchedule",
     "PGDUpdate",
+    "PhasedSchedule",
     "RandomUpdate",
     "RobustTrainer",
     "SelfAdaptiveSchedule",
@@ -35,5 +39,6 @@ __all__ = [
     "Validation",
     "WeightSaver",
     "in_memory_mode",
+    "learning_rate_schedule",
     "plan_step",
 ]

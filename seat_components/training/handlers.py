@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import ignite.distributed as idist
+import torch.distributed as dist
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.handlers import ValidationHandler, from_engine
@@ -13,6 +14,10 @@ from monai.handlers import ValidationHandler, from_engine
 
 class Validation(ValidationHandler):
     """MONAI's ``ValidationHandler``, which also validates the last epoch whatever the interval.
+
+    In several processes each has statistics of its own in its batch norms: all validate those of the first, which are
+    what is saved. Give the validator the network itself: DistributedDataParallel exchanges buffers in every forward
+    pass, but processes have different numbers of windows to predict, and would wait for each other for ever.
 
     Args:
         validator: the evaluator to run.
@@ -26,6 +31,13 @@ class Validation(ValidationHandler):
             return is_validated(trainer, self.interval)
 
         engine.add_event_handler(Events.EPOCH_COMPLETED(event_filter=due), self)
+
+    def __call__(self, engine: Engine) -> None:
+        """Validate."""
+        if idist.get_world_size() > 1:
+            for buffer in engine.network.buffers():
+                dist.broadcast(buffer, src=0)
+        super().__call__(engine)
 
 
 def is_validated(trainer: Engine, interval: int) -> bool:

@@ -6,16 +6,17 @@ import copy
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
-import psutil
 import torch
 from torch import Tensor, nn
 
+from seat_components.device import available_bytes
 from seat_components.files import GIB
 from seat_components.refusals import refuse
+from seat_components.training.autocast_rules import AutocastRules
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +24,7 @@ logger = logging.getLogger(__name__)
 USABLE_SHARE = 0.75
 # On a CPU a piece larger than this takes more time per patch: its tensors are mapped afresh at every step.
 CPU_PIECE_BYTES = 2 * GIB
-# Where Linux tells a container's limit.
-CONTROL_GROUP = Path("/sys/fs/cgroup")
+_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def plan_step(
     default_batch_size: int | None = None,
     accumulate: int | None = None,
     memory: str | None = None,
+    amp: bool = False,
 ) -> StepPlan:
     """Say what a step needs, and split the batch, or switch the network's memory mode, where it would not fit.
 
@@ -62,6 +63,7 @@ def plan_step(
         accumulate: parts per batch; None chooses as many as memory asks for, and on a CPU as many as are fastest.
         memory: memory mode; None chooses the fastest that fits. (Splitting costs less time than recomputing, so a
             batch is split first, down to single patches.)
+        amp: whether it trains under CUDA's autocast; on another device there is none.
 
     Returns:
         The plan; ``network.memory`` is set.
@@ -77,10 +79,11 @@ def plan_step(
     budget = int(available * USABLE_SHARE)
     asked_pieces = accumulate or (1 if default_batch_size and batch_size > default_batch_size else None)
     needed = math.ceil(batch_size / asked_pieces) if asked_pieces else 1
+    amp = amp and torch.device(device).type == "cuda"
     for mode in _modes(network, memory):
         if mode is not None:
             network.memory = mode  # type: ignore[assignment]
-        fixed, per_sample = step_bytes(network, patch_shape)
+        fixed, per_sample = step_bytes(network, patch_shape, amp)
         room = max((budget - fixed) // per_sample, 0)
         if room >= needed:
             break
@@ -145,28 +148,33 @@ def _refuse_step(batch_size: int, room: int, pieces: int, budget: int, smallest:
     )
 
 
-def step_bytes(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int]:
-    """Estimated peak memory of a float32 training step: (fixed, per sample), in bytes.
+def step_bytes(network: nn.Module, patch_shape: Sequence[int], amp: bool = False) -> tuple[int, int]:
+    """Estimated peak memory of a training step: (fixed, per sample), in bytes.
 
     Runs the forward pass on the meta device, where tensors have shapes but no content, and adds up what autograd
     keeps for the backward pass. Fixed: weights, gradients, momentum. Per sample: what is kept, and room for the
     largest tensors that the backward pass, or one recomputed part of the network, holds beside it, and for the loss.
+
+    Args:
+        network: the network.
+        patch_shape: (C, *spatial) of one sample.
+        amp: whether convolutions run in 16 bit, as under CUDA's autocast, or all in float32.
     """
     parameters = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
-    kept, largest, logits = _saved_for_backward(network, patch_shape)
-    return 3 * parameters, max(kept + 10 * largest + 8 * logits, 1)
+    kept, largest, logits = _saved_for_backward(network, patch_shape, amp)
+    return 3 * parameters, max(kept + 10 * largest + 2 * _FLOAT_BYTES * logits, 1)
 
 
-def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
-    """Bytes that autograd keeps for one sample, the largest single one, and those of the logits."""
+def _saved_for_backward(network: nn.Module, patch_shape: Sequence[int], amp: bool) -> tuple[int, int, int]:
+    """Bytes that autograd keeps for one sample, the largest single one, and the number of logits."""
     with torch.random.fork_rng(devices=[]):
         try:
-            return _kept_on("meta", network, patch_shape)
+            return _kept_on("meta", network, patch_shape, amp)
         except Exception:  # a network that looks at what it computes
-            return _kept_on("cpu", network, patch_shape)
+            return _kept_on("cpu", network, patch_shape, amp)
 
 
-def _kept_on(device: str, network: nn.Module, patch_shape: Sequence[int]) -> tuple[int, int, int]:
+def _kept_on(device: str, network: nn.Module, patch_shape: Sequence[int], amp: bool) -> tuple[int, int, int]:
     twin = copy.deepcopy(network).to(device)
     own = {parameter.untyped_storage()._cdata for parameter in twin.parameters()}
     kept: dict[int, Tensor] = {}
@@ -178,7 +186,10 @@ def _kept_on(device: str, network: nn.Module, patch_shape: Sequence[int]) -> tup
 
     # Two samples, as batch norm in training mode refuses one, and halves of what they take.
     image = torch.zeros((2, *patch_shape), device=device, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    with (
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+        AutocastRules() if amp else nullcontext(),
+    ):
         logits = twin.train()(image)
     if not isinstance(logits, Tensor):
         refuse(
@@ -186,15 +197,4 @@ def _kept_on(device: str, network: nn.Module, patch_shape: Sequence[int]) -> tup
             "switch its deep supervision or further outputs off, or take another network."
         )
     sizes = [tensor.untyped_storage().nbytes() // 2 for address, tensor in kept.items() if address not in own]
-    return sum(sizes), max(sizes, default=0), logits.numel() * logits.element_size() // 2
-
-
-def available_bytes(device: torch.device) -> int:
-    """Free memory on ``device``; on the CPU, no more than the process's control group allows."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    free = int(psutil.virtual_memory().available)
-    limit, used = CONTROL_GROUP / "memory.max", CONTROL_GROUP / "memory.current"
-    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
-        free = min(free, int(text) - int(used.read_text()))
-    return max(free, 0)
+    return sum(sizes), max(sizes, default=0), logits.numel() // 2

@@ -1,4 +1,4 @@
-"""How many backpropagations a batch gets: a fixed number, or SEAT's number that follows the gradient norm."""
+"""How many backpropagations a batch gets: a fixed number, or one that follows the gradient norm (SEAT, DEAT)."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ class FixedSchedule:
     def update(self, epoch: int, gradient_norm: float) -> int:  # noqa: ARG002 - the interface all schedules share
         """The number for the next epoch, which here never changes."""
         return self.g
+
+    def plan(self, epochs: int) -> list[int]:
+        """Backpropagations per batch of each epoch, as far as they are known before; relative to each other."""
+        return [self.g] * epochs
 
     def attach(self, engine: Engine) -> None:
         """Keep ``engine.state.replays``, which the training update reads, at this schedule's g."""
@@ -150,3 +154,24 @@ class SelfAdaptiveSchedule(FixedSchedule):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from ``state``."""
         self.g, self.threshold = state["g"], state["threshold"]
+
+
+class GrowingSchedule(SelfAdaptiveSchedule):
+    """SEAT's schedule without the way down: g grows where K̃ passes the threshold, and never falls.
+
+    g = 1, then ``g_min`` from epoch q + 1 on; at 2q the threshold is set to φ·K̃; at every later multiple of q a K̃ above
+    it raises g by one, to ``g_max`` at most, and renews the threshold. Nothing else changes either.
+
+    Source: Wang et al., "Dynamic Efficient Adversarial Training Guided by Gradient Magnitude" (DEAT, arXiv 2103.03076),
+    the authors' earlier rule, here with SEAT's clean start and per epoch.
+
+    Example:
+        >>> schedule = GrowingSchedule(update_every=1)
+        >>> [schedule.update(epoch, norm) for epoch, norm in enumerate([1.0, 1.0, 0.5, 1.2, 1.0, 1.5], start=1)]
+        [2, 2, 2, 3, 3, 4]
+    """
+
+    def _check(self, gradient_norm: float) -> None:
+        if self.threshold is None or gradient_norm > self.threshold:
+            self.g = self.g if self.threshold is None else min(self.g + 1, self.g_max)
+            self.threshold = self.relax * gradient_norm

@@ -2,35 +2,61 @@
 
 import csv
 import os
-import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from bundle_runs import SMALL, command, workflow
+from several import free_port
 
 from seat_components.refusals import RefusalError
 from seat_components.running import join_processes
+from seat_components.running.processes import PATIENCE
+
+SLURM_SCRIPT = Path(__file__).parents[2] / "docs" / "slurm_train.sh"
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def torchrun(bundle, configs, environment=None, **overrides):
-    words = command(bundle, configs, **overrides)
-    run = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+def ended(words, **environment):
+    """The result of a command; its ``stdout`` holds both streams."""
     return subprocess.run(
-        [*run, *words[1:]],
+        words,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=600,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, **environment},
+    )
+
+
+def torchrun(bundle, configs, **overrides):
+    words = command(bundle, configs, **overrides)
+    run = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={free_port()}"]
+    return ended([*run, *words[1:]])
+
+
+def slurm_job(folder, bundle, dataset_dir, ckpt_dir, output_dir, **overrides):
+    """What SLURM does with the script of the page on GPUs, on one machine with two of them; it has none of SLURM."""
+    assert ckpt_dir == output_dir
+    for name, lines in (
+        ("srun", 'while [[ $1 == --* ]]; do shift; done\nexec "$@"'),
+        ("scontrol", "echo localhost"),
+    ):
+        (folder / name).write_text(f"#!/bin/bash\n{lines}\n")
+        (folder / name).chmod(0o755)
+    given = command(bundle, [], **overrides)
+    options = given[given.index("--bundle_root") + 2 :]
+    places = [str(folder), str(Path(sys.executable).parent), os.environ["PATH"]]
+    return ended(
+        ["bash", str(SLURM_SCRIPT), str(bundle), dataset_dir, output_dir, *options],
+        PATH=os.pathsep.join(places),
+        SLURM_JOB_ID="7",
+        SLURM_JOB_NODELIST="localhost",
+        SLURM_JOB_NUM_NODES="1",
+        SLURM_GPUS_ON_NODE="2",
+        SLURM_CPUS_PER_TASK="2",
     )
 
 
@@ -50,7 +76,7 @@ def test_two_processes_agree_with_one(bundle, task04_phantom, tmp_path):
     result = torchrun(bundle, ["train", "multi_gpu_train"], **{**half, "stop_after_minutes": 1e-4})
     assert result.returncode == 0, result.stdout
     # The second time inside a job of SLURM, which says nothing about this machine's processes.
-    result = torchrun(bundle, ["train", "multi_gpu_train", "resume"], {"SLURM_JOB_ID": "7"}, **half)
+    result = slurm_job(tmp_path, bundle, **half)
     assert result.returncode == 0, result.stdout
     alone, together = history(folders[1]), history(folders[2])
     assert [row["g"] for row in alone] == [row["g"] for row in together]
@@ -75,12 +101,15 @@ def test_several_processes_and_one_config_must_fit(monkeypatch):
         join_processes(False, "cpu")
 
 
-@pytest.mark.parametrize(("device", "taken", "backend"), [("cuda:1", ["cuda:1"], "nccl"), ("cpu", [], "gloo")])
+@pytest.mark.parametrize(("device", "taken", "backend"), [("cuda:1", "cuda:1", "nccl"), ("cpu", None, "gloo")])
 def test_each_process_takes_its_own_gpu_before_it_joins(monkeypatch, device, taken, backend):
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     calls = []
     monkeypatch.setattr(torch.cuda, "set_device", calls.append)
-    monkeypatch.setattr(torch.distributed, "init_process_group", calls.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda name, **options: calls.append((name, options)))
     join_processes(True, device)
-    assert calls == [*taken, backend]
+    own = None if taken is None else torch.device(taken)
+    assert calls == [*([] if own is None else [own]), (backend, {"timeout": PATIENCE, "device_id": own})]
+    with pytest.raises(RefusalError, match="a GPU of its own"):
+        join_processes(True, "cuda")

@@ -22,6 +22,8 @@ def test_the_defaults_of_every_bundle_pass(task):
 WRONG = {
     "epochs": [0, -1, 2.5, "x", None, True],
     "batch_size": [2.5, "x", None],
+    "lr_schedule": ["Cosine", "", 1, None],
+    "phases": ["fast", 5, {}],
     "learning_rate": [-1, "x", float("inf"), float("nan")],
     "eps_255": ["x", None, [8]],
     "budget": ["std", "Range", 8, None, ["range"]],

@@ -13,6 +13,7 @@ from seat_components.files import GIB
 from seat_components.networks import ROG
 from seat_components.refusals import RefusalError
 from seat_components.training import in_memory_mode, memory, plan_step
+from seat_components.training.autocast_rules import AutocastRules
 from seat_components.training.memory import step_bytes
 from tools.measure import tensor_peak
 
@@ -144,13 +145,29 @@ def test_senseless_values_are_refused(given):
         plan_step(unet(), PATCH, device="cpu", **given)
 
 
-def test_a_control_group_bounds_what_is_free(tmp_path, monkeypatch):
-    (tmp_path / "memory.max").write_text("5000\n")
-    (tmp_path / "memory.current").write_text("2000\n")
-    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path)
-    assert memory.available_bytes(torch.device("cpu")) == 3000
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory.available_bytes(torch.device("cpu")) > 3000
+def kept_under(network, rules):
+    """Bytes that autograd keeps of a pass under ``rules``, weights apart."""
+    own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    image = torch.zeros(2, *PATCH, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), rules:
+        network(image)
+    return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
+
+
+def test_autocast_is_reckoned_with_where_there_is_one():
+    real = kept_under(unet(), torch.autocast("cpu", torch.bfloat16))
+    assert kept_under(unet(), AutocastRules()) == pytest.approx(real, rel=0.1)
+    for network, less in ((unet(), 1.7), (rog(), 1.4)):
+        whole, half = (step_bytes(network, PATCH, amp)[1] for amp in (False, True))
+        assert whole / half > less
+    on_cpu = [plan_step(unet(), PATCH, batch_size=1, device="cpu", amp=amp).step_bytes for amp in (False, True)]
+    assert on_cpu[0] == on_cpu[1], "on a CPU a bundle's training has no autocast"
 
 
 class LooksAtItsValues(nn.Module):

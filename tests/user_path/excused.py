@@ -8,6 +8,8 @@ class Needs(Enum):
 
     NETWORK = "the network"
     GPU = "a GPU"
+    MACHINES = "several machines"
+    CLUSTER = "SLURM; the tests run its script with stand-ins for what SLURM has"
     DAYS = "days"
     QUIET = "a machine that does nothing else, for a quarter of an hour"
     LONG = "minutes to an hour, for what the tests do with fewer inputs and fewer kills"
@@ -15,6 +17,10 @@ class Needs(Enum):
 
 
 EXCUSED = {
+    "torchrun --nnodes=2 --nproc_per_node=4 --rdzv_backend=c10d --rdzv_endpoint=HOST:29500 -m monai.bundle run"
+    " --config_file \"['configs/train.json','configs/multi_gpu_train.json']\" --dataset_dir DATA": Needs.MACHINES,
+    "sbatch docs/slurm_train.sh BUNDLE DATA OUT --epochs 300": Needs.CLUSTER,
+    "python -m tools.gpu_needs": Needs.LONG,
     ".ci/run": Needs.ITSELF,
     "make test": Needs.ITSELF,
     "make lint": Needs.ITSELF,
