@@ -31,8 +31,8 @@ EXCUSED = {
     "make kills": Needs.LONG,
     "python tests/fuzz.py tests/data/test_damage.py tests/data/test_stated_geometry.py": Needs.LONG,
     "python tests/kills.py --kills 12 --only experiment": Needs.LONG,
-    "python -m tools.single_attacks --weights FILE --dataset DATA --attacks apgd-dice:20 apgd-dice-normalised:20 apgd-ce:20"
-    " cospgd:20 --cases 8 --out NETWORK_FOLDER": Needs.LONG,
+    "python -m tools.single_attacks --weights FILE --dataset DATA --attacks apgd-dice:20 apgd-dice-normalised:20"
+    " apgd-ce:20 cospgd:20 --cases 8 --out NETWORK_FOLDER": Needs.LONG,
     "python -m tools.protocol_choice NETWORK_FOLDER": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
