@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ class Evaluated(ComputedRecord):
         versions: of the programs that it was computed with, by name.
     """
 
-    _order = ("bundle", "weights_sha256", "data", "val_patch_size", "rule", "versions")
+    _order: ClassVar[tuple[str, ...]] = ("bundle", "weights_sha256", "data", "val_patch_size", "rule", "versions")
 
     bundle: str = ""
     weights_sha256: str = ""

@@ -144,7 +144,7 @@ def test_more_cases_may_follow_into_the_same_record(bundle, options):
         ({"steps": 0}, "steps is 0"),
         ({"steps": 2.5}, "steps is 2.5"),
         ({"max_cases": 0}, "max_cases is 0"),
-        ({"protocol": "strongest"}, "quick or paper or strong"),
+        ({"protocol": "strongest"}, "'strongest' is not an attack protocol"),
         ({"attack_eps_255": [0, 8]}, "above 0"),
         ({"amp": True}, "leave --amp False"),
     ],
