@@ -147,7 +147,7 @@ def test_more_cases_and_least_budgets_may_follow_into_the_same_record(bundle, op
         ({"steps": 0}, "steps is 0"),
         ({"steps": 2.5}, "steps is 2.5"),
         ({"max_cases": 0}, "max_cases is 0"),
-        ({"protocol": "strongest"}, "quick or paper or strong"),
+        ({"protocol": "strongest"}, "'strongest' is not an attack protocol"),
         ({"attack_eps_255": [0, 8]}, "above 0"),
         ({"amp": True}, "leave --amp False"),
     ],
