@@ -29,9 +29,9 @@ BANDWIDTH_SHARE = 0.5
 
 
 def network_of(task: Task) -> ROG:
-    """The task's network, without content."""
+    """The task's network, without content, in the form that runs on a GPU."""
     with torch.device("meta"):
-        return ROG(len(task.modalities), len(task.labels), task.strides)
+        return ROG(len(task.modalities), len(task.labels), task.strides, operators="stock")
 
 
 def step_traffic(task: Task, amp: bool) -> int:
