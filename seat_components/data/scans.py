@@ -1,4 +1,4 @@
-"""Which scans an inference run segments: an MSD folder's test list, or all that a folder and its subfolders hold."""
+"""Which scans an inference run segments: one, an MSD folder's test list, or all that a folder with subfolders holds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seat_components.data.agreement import require_agreement
 from seat_components.data.dicom_series import Choice
 from seat_components.data.index import read_dataset
 from seat_components.data.reading import FORMATS
-from seat_components.data.search import Found, search_folder, shortened
+from seat_components.data.search import Found, only_file, search_folder, shortened
 from seat_components.files import case_name
 from seat_components.refusals import refuse
 
@@ -44,7 +44,7 @@ def inference_datalist(
     What else there is, is listed with the reason why it is left out.
 
     Args:
-        dataset_dir: where the scans are.
+        dataset_dir: where the scans are, or the file of one.
         output_dir: where the masks will be written, if that is to be checked.
         channel_names: channel number → name as the bundle has them, if a dataset.json is to be compared.
         series: which DICOM series, where a folder holds several (see ``choose_series``).
@@ -55,10 +55,13 @@ def inference_datalist(
             name, so that the second mask would overwrite the first, or if a mask would overwrite a scan.
     """
     folder = Path(dataset_dir)
-    if not folder.is_dir():
-        refuse(f"{folder} is not a folder. dataset_dir must be an MSD task folder or a folder of scans.")
-    listed, training = _listed(folder, channel_names)
-    found = Found(listed) if listed else search_folder(folder, output_dir, series).without(training)
+    if folder.is_file():
+        found = only_file(folder)
+    elif folder.is_dir():
+        listed, training = _listed(folder, channel_names)
+        found = Found(listed) if listed else search_folder(folder, output_dir, series).without(training)
+    else:
+        refuse(f"{folder} is not a folder, nor a file. dataset_dir is an MSD task folder, a folder of scans or a scan.")
     if not found.scans:
         refuse(
             "\n  ".join(

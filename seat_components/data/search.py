@@ -69,6 +69,23 @@ def search_folder(root: Path, skipped: str | Path | None = None, series: Choice 
     return found
 
 
+def only_file(file: Path) -> Found:
+    """The one scan that ``file`` is.
+
+    Raises:
+        RefusalError: if it is none.
+    """
+    found = Found([])
+    _take_file(file, found)
+    if not found.scans:
+        reason = found.left_out[0][1] if found.left_out else "describes a folder, or holds the voxels of another file"
+        refuse(
+            f"{file} is no scan: it {reason}. A single scan is a file ending in {', '.join(FORMATS)}; of a DICOM "
+            "series, name the folder."
+        )
+    return found
+
+
 def _walk(root: Path, skipped: str | Path | None, found: Found) -> Iterator[tuple[Path, list[Path]]]:
     """Each folder with its files; links are followed, but no folder is entered twice."""
     seen = {Path(skipped).resolve()} if skipped is not None and Path(skipped).resolve() != root.resolve() else set()

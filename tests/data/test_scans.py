@@ -9,6 +9,7 @@ import pydicom
 import pytest
 
 from seat_components.data import inference_datalist
+from seat_components.data.scans import scan_name
 from seat_components.refusals import RefusalError
 
 
@@ -63,6 +64,18 @@ def test_nothing_to_segment_is_refused(tmp_path: Path) -> None:
         inference_datalist(tmp_path)
     with pytest.raises(RefusalError, match="is not a folder"):
         inference_datalist(tmp_path / "nowhere")
+
+
+def test_a_single_scan(tmp_path: Path) -> None:
+    scan = tmp_path / "a.nii.gz"
+    touch(scan, tmp_path / "b.nii.gz", tmp_path / "notes.txt", tmp_path / "dataset.json")
+    assert inference_datalist(scan, tmp_path / "masks") == [{"image": str(scan)}]
+    assert scan_name(scan, scan) == "a"
+    with pytest.raises(RefusalError, match="would overwrite it"):
+        inference_datalist(scan, tmp_path)
+    for other in ("notes.txt", "dataset.json"):
+        with pytest.raises(RefusalError, match=rf"{other} is no scan: it .*of a DICOM series, name the folder"):
+            inference_datalist(tmp_path / other)
 
 
 def test_two_scans_of_one_name_are_refused(tmp_path: Path) -> None:
