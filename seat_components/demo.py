@@ -10,12 +10,12 @@ from pathlib import Path
 from seat_components.data import write_phantom
 from seat_components.evaluation.identity import data_description
 from seat_components.files import is_file, is_there, resolved
+from seat_components.launching import bundle_command
 from seat_components.records.bundle import task_of
 from seat_components.records.model import read_record
 from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
-from seat_components.running.command_line import bundle_command
 from seat_components.tasks import load_task
 
 # Small enough for two CPU cores; every value is an ordinary override of the bundle.

@@ -1,4 +1,4 @@
-"""Every command of ``python -m seat_components`` ends on odd words with a message, never with a traceback."""
+"""Every command of ``seat`` ends on odd words with a message, never with a traceback."""
 
 import pytest
 
@@ -9,6 +9,11 @@ LONG = "x" * 300
 ODD_PATHS = ("", "/nowhere/at/all", "/dev/null", "/dev/null/below", LONG, "a\nb", "~", __file__, "/proc/self/mem", "0")
 # Command → words around an odd path, in their places.
 WITH_PATHS = {
+    "predict": [["{}", "-o", "{}", "--bundle", "{}"], ["{}", "-o", "{}"]],
+    "train": [["{}", "{}"], ["{}", "{}", "-o", "{}", "--seed", "{}"]],
+    "finetune": [["{}", "{}", "--pretrained", "{}"]],
+    "evaluate": [["{}", "{}", "--weights", "{}"]],
+    "attack": [["{}", "{}", "--protocol", "{}"]],
     "report": [["{}"], ["{}", "--out", "{}"]],
     "phantom": [["--task", "Task04_Hippocampus", "--out", "{}/file"], ["--task", "{}", "--out", "out"]],
     "bundles": [["--tasks", "{}"]],

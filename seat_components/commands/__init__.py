@@ -1,7 +1,8 @@
-"""The commands of ``python -m seat_components``: their words and options; what they do is their rooms' own."""
+"""The commands of ``seat``: their words and options; what they do is their rooms' own."""
 
 from collections.abc import Mapping
 
+from seat_components.commands.bundle_runs import COMMANDS_OF_RUNS
 from seat_components.commands.bundles import BUNDLES_COMMAND, CARD_COMMAND, WEIGHTS_COMMAND, ZIPS_COMMAND
 from seat_components.commands.command import Command
 from seat_components.commands.datasets import NEW_BUNDLE_COMMAND, PHANTOM_COMMAND, PLAN_COMMAND
@@ -9,8 +10,9 @@ from seat_components.commands.labelling import LABEL_COMMAND, LABEL_ENV_COMMAND
 from seat_components.commands.runs import DEMO_COMMAND, EXPERIMENT_COMMAND, REPORT_COMMAND
 
 COMMANDS: Mapping[str, Command] = {
-    "phantom": PHANTOM_COMMAND,
+    **COMMANDS_OF_RUNS,
     "report": REPORT_COMMAND,
+    "phantom": PHANTOM_COMMAND,
     "bundles": BUNDLES_COMMAND,
     "card": CARD_COMMAND,
     "plan": PLAN_COMMAND,

@@ -1,4 +1,4 @@
-"""What a command of ``python -m seat_components`` is, and the kinds of its options."""
+"""What a command of ``seat`` is, and the kinds of its options."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ class Command(NamedTuple):
         help: what it does, in one line.
         options: gives a parser the command's options.
         run: does it; imports only then what it needs, as listing the commands must not load torch.
+        places: what the words after the command are, of a command that starts a run: options of the run follow them,
+            and all of these words reach it as ``further``. Empty for a command whose options are its own only.
     """
 
     help: str
     options: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], None]
+    places: str = ""
 
 
 def path(text: str) -> Path:

@@ -12,11 +12,11 @@ from typing import Any
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan
 from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
+from seat_components.launching import bundle_command
 from seat_components.records.history import FILE, read_history
 from seat_components.records.model import Name, Record, Rows, read_record
 from seat_components.records.numbers import Measured
 from seat_components.refusals import refuse
-from seat_components.running.command_line import bundle_command
 
 
 class _Done(Record):

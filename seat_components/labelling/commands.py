@@ -12,9 +12,9 @@ from seat_components.labelling.app import make_app
 from seat_components.labelling.environment import check_platform, is_complete, make_environment, python_of, sample_app
 from seat_components.labelling.names import check_names
 from seat_components.labelling.server import LabelServer
+from seat_components.launching import bundle_folder
 from seat_components.refusals import refuse
 from seat_components.weights import is_untrained
-from seat_components.weights.bundle import bundle_folder
 
 
 def write_environment(folder: Path) -> None:

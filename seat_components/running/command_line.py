@@ -1,14 +1,12 @@
-"""The command line of ``monai.bundle run``: what was given on it, and its words for programs that run bundles."""
+"""What was given on the command line of ``monai.bundle run``."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import fire
@@ -61,16 +59,3 @@ def given() -> Given | None:
     values = {name: value for name, value in everything.items() if name not in RUN_OPTIONS | TRACKING_IDS}
     options = {name: value for name, value in everything.items() if name not in values}
     return Given((files,) if isinstance(files, str) else tuple(map(str, files)), values, options)
-
-
-def bundle_command(configs: Sequence[str], overrides: Mapping[str, object]) -> list[str]:
-    """The command that runs ``configs`` (names without ``.json``), to be started in the bundle's folder."""
-    files = [f"configs/{name}.json" for name in configs]
-    words = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(files)]
-    for name, value in overrides.items():
-        words += [f"--{name}", _text(value)]
-    return [*words, "--logging_file", "configs/logging.conf"]
-
-
-def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""A bundle's folder as far as weights are concerned: where it is, its network, and checkpoints made to fit it."""
+"""A bundle's folder as far as weights are concerned: its network, and checkpoints made to fit it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,9 @@ from monai.bundle import ConfigParser
 from torch import nn
 
 from seat_components.networks import load_pretrained
-from seat_components.refusals import RefusalError, refuse
-from seat_components.tasks import load_task
+from seat_components.refusals import refuse
 from seat_components.torch_file import save_atomically
 from seat_components.training.weights import bare_state_dict
-
-
-def bundle_folder(bundle: str | Path, bundles: str | Path = "bundles") -> Path:
-    """The folder of a bundle.
-
-    Args:
-        bundle: the folder itself, or the name of a bundle or task.
-        bundles: where bundles are looked for by name.
-
-    Raises:
-        RefusalError: if there is no such bundle.
-    """
-    names = [str(bundle), _bundle_of_task(str(bundle))]
-    candidates = [Path(bundle), *(Path(bundles) / name for name in names if name)]
-    found = [folder for folder in candidates if (folder / "configs" / "inference.json").is_file()]
-    if not found:
-        refuse(
-            f"{bundle} is no bundle: there is no configs/inference.json in {', '.join(map(str, candidates))}. Give a "
-            "bundle's folder, or its name and --bundles DIR."
-        )
-    return found[0]
 
 
 def network_of(folder: Path) -> nn.Module:
@@ -57,13 +35,6 @@ def network_of(folder: Path) -> nn.Module:
     if not isinstance(network, nn.Module):
         refuse(f'"network_def" in {config} is no network, but {type(network).__name__}.')
     return network
-
-
-def _bundle_of_task(name: str) -> str:
-    try:
-        return load_task(name).bundle
-    except RefusalError:
-        return ""
 
 
 _ENDINGS = {".tar", ".pth", ".pt", ".ckpt"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from seat_components.launching import bundle_folder
 from seat_components.refusals import refuse
-from seat_components.weights.bundle import bundle_folder, convert_weights
+from seat_components.weights.bundle import convert_weights
 from seat_components.weights.inventory import inventory, verify
 from seat_components.weights.shipped import restore_shipped
 from seat_components.weights.untrained import init_weights

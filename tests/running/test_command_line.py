@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from seat_components.running.command_line import Given, bundle_command, given
+from seat_components.launching import bundle_command
+from seat_components.running.command_line import Given, given
 
 PROGRAM = "/anywhere/monai/bundle/__main__.py"
 FILES = ("a.json", "b.json")

@@ -111,6 +111,8 @@ def place_of(command):
         return page
     if command.startswith("make label "):
         return "label"
+    if command.startswith("seat "):
+        return "seat"
     return "bundle" if command.startswith((*IN_A_BUNDLE, *EXPORTS)) else "project"
 
 

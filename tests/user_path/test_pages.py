@@ -7,6 +7,7 @@ import test_commands_in_a_ct_bundle as ct_bundle
 import test_commands_in_an_mri_bundle as mri_bundle
 import test_commands_in_the_project as project
 import test_label_page as label
+import test_seat_words as seat_words
 from excused import EXCUSED, Needs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ PAGE_TESTS = {page: typed_in(page, EXCUSED) for page in SESSIONS}
 
 
 def test_every_command_of_a_page_is_run_or_excused():
-    run = {*mri_bundle.RUN, *mri_bundle.SERVE, *project.RUN, *label.RUN}.union(*PAGE_TESTS.values())
+    run = {*mri_bundle.RUN, *mri_bundle.SERVE, *project.RUN, *label.RUN, *seat_words.RUN}.union(*PAGE_TESTS.values())
     assert set(shown()) == run | set(EXCUSED)
     assert not run & set(EXCUSED)
 

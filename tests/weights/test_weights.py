@@ -14,7 +14,7 @@ from seat_components.networks import ROG, load_pretrained
 from seat_components.refusals import RefusalError
 from seat_components.tasks import all_tasks, load_task
 from seat_components.weights import convert_weights, init_weights, inventory, is_untrained, verify
-from seat_components.weights.bundle import bundle_folder, network_of
+from seat_components.weights.bundle import network_of
 from seat_components.weights.untrained import NOTICE
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
@@ -104,11 +104,7 @@ def test_nothing_is_unpickled(own, tmp_path):
     assert not list((own / "models").glob("*.pt"))
 
 
-def test_a_bundle_is_found_by_folder_bundle_or_task_name(own):
-    for name in (own, own.name, TASK.name):
-        assert bundle_folder(name, own.parent) == own
-    with pytest.raises(RefusalError, match="is no bundle"):
-        bundle_folder("msd_task99", own.parent)
+def test_the_network_is_that_of_the_bundles_config(own):
     assert isinstance(network_of(own), ROG)
 
 
