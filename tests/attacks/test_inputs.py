@@ -73,7 +73,9 @@ def test_refuses_a_label_that_the_logits_lack(name: str) -> None:
 
 @pytest.mark.parametrize("attack", [pgd, apgd, segpgd, square, random_noise])
 def test_an_unknown_loss_lists_the_known_ones(attack: Any) -> None:
-    with pytest.raises(ValueError, match=r"no loss 'hinge'.*ce, dice, dice-normalised, dlr, margin, mask-ce, mask-ce-balanced, js"):
+    with pytest.raises(
+        ValueError, match=r"no loss 'hinge'.*ce, dice, dice-normalised, dlr, margin, mask-ce, mask-ce-balanced, js"
+    ):
         attack(PROBLEM, IMAGE, LABEL, eps=0.1, loss="hinge")
 
 
