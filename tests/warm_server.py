@@ -24,7 +24,7 @@ IMPORTED = (
     "ignite.handlers",
     "ignite.metrics",
     "matplotlib.figure",
-    "mlflow",
+    "mlflow.store.tracking.sqlalchemy_store",
     "monai.bundle",
     "monai.engines",
     "monai.handlers",
