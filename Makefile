@@ -34,8 +34,9 @@ run: $(READY)  ## train Task04 with SEAT, evaluate, attack, report (DATA=<MSD ta
 	$(BIN)/python -m seat_components demo --bundle $(BUNDLE) --out $(RUN_DIR) $(if $(DATA),--data $(abspath $(DATA)))
 
 # Tests work on small tensors, where a second thread costs more than it gives: one process a core, one thread each.
+# They come in the order of tests/conftest.py, files with the most slow tests first.
 test: $(READY)  ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 fuzz: $(READY)  ## many more inputs for every law about files, records, values and requests
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py

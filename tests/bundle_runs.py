@@ -1,12 +1,12 @@
 """Running a rendered bundle: in this process, or as a person does on the command line."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+import warm_start
 from monai.bundle import ConfigWorkflow
 from monai.networks.nets import UNet
 
@@ -74,15 +74,8 @@ def command(bundle, configs, **overrides):
 
 
 def run(bundle, configs, **overrides):
-    """Run it to its end; the result's ``stdout`` holds both streams."""
-    return subprocess.run(
-        command(bundle, configs, **overrides),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=600,
-    )
+    """Run it to its end, as a process; the result's ``stdout`` holds both streams."""
+    return warm_start.run(command(bundle, configs, **overrides))
 
 
 def refusal(action, *arguments, **options):

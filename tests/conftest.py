@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ settings.load_profile(os.environ.get("SEAT_FUZZ", "ci"))
 
 _BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 _LABEL_ENVIRONMENT = Path(os.environ.get("SEAT_LABEL_ENV", Path(__file__).parents[1] / ".venv-label"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with the most slow tests come first: a long one at the end would leave all but one core without work."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(scope="session")

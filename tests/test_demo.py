@@ -1,8 +1,10 @@
 """The main job end to end, with a small network: it reports, goes on where it stopped, and leaves the bundle alone."""
 
 import json
+import sys
 
 import pytest
+import warm_start
 from bundle_runs import UNET
 
 from seat_components.demo import run_demo
@@ -11,6 +13,12 @@ from seat_components.running import write_run_record
 
 # A small network and small patches; all else is as the job sets it.
 SMALL = {"network_def": json.dumps(UNET), "patch_size": [16, 16, 16]}
+
+
+@pytest.fixture(autouse=True)
+def _warm(monkeypatch):
+    """The job starts its parts with this Python."""
+    monkeypatch.setattr(sys, "executable", warm_start.python())
 
 
 def tree(folder):

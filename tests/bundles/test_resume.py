@@ -3,11 +3,12 @@
 import csv
 import os
 import signal
-import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import torch
+import warm_start
 from bundle_runs import SMALL, command, run, workflow
 from ignite.engine import Events
 
@@ -88,7 +89,8 @@ def test_a_time_limit_and_resume(bundle, task04_phantom, tmp_path, uninterrupted
 @pytest.mark.slow
 def test_kill_and_resume_on_the_command_line(bundle, task04_phantom, tmp_path, uninterrupted):
     words = command(bundle, ["train"], **overrides(task04_phantom, tmp_path))
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    with Path(os.devnull).open("w") as nothing:
+        process = warm_start.start(words, nothing)
     checkpoint = tmp_path / TrainingCheckpoint.FILE_NAME
     while not checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)

@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import warm_start
 from bundle_runs import UNET
 
 from seat_components.experiments import Plan, Run, Step, read_plan, run_plan, runner, steps_of, write_results
@@ -177,7 +178,7 @@ def test_what_is_left_is_told_from_steps_of_the_same_kind(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, task04_phantom):
+def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, task04_phantom, monkeypatch):
     settings = {"num_workers": 0, "batch_size": 2, "update_every": 1, "val_interval": 1}
     content = {
         "title": "Phantoms",
@@ -206,6 +207,7 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     done = {step.name for step in steps_of(plan) if step.seconds() is not None}
     assert "seat/seed0/train" in done
     assert "seat-3/seed0/train" not in done
+    monkeypatch.setattr(sys, "executable", warm_start.python())
     assert run_plan(plan)
     assert all(step.seconds() is not None for step in steps_of(plan))
     page = write_results(plan, tmp_path / "page.md", "the command")

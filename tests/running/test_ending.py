@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import warm_start
 from bundle_runs import UNET, command
 
 from seat_components.training import TrainingCheckpoint
@@ -49,7 +50,7 @@ class Faultyd(MapTransform, RandomizableTrait):
 
 
 class Run:
-    """A bundle's command in a process group of its own."""
+    """A bundle's command in a process group of its own; started cold where words come ``before`` it."""
 
     def __init__(self, bundle, data, folder, configs=("train",), before=(), **overrides):
         self.folder = folder
@@ -60,13 +61,12 @@ class Run:
         (folder / "faulty.py").write_text(FAULTY_NETWORK + FAULTY_TRANSFORM)
         path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*before, *words[1:]] if before else words,
-                env={**os.environ, "PYTHONPATH": path, "FAULT": str(self.fault)},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            environment = {**os.environ, "PYTHONPATH": path, "FAULT": str(self.fault)}
+            if before:
+                words = [*before, *words[1:]]
+                self.process = subprocess.Popen(words, env=environment, stdout=log, stderr=log, start_new_session=True)
+            else:
+                self.process = warm_start.start(words, log, env=environment)
 
     def trains(self):
         """Wait until an epoch is done and its checkpoint is on disk."""
@@ -93,7 +93,7 @@ def start(bundle, task04_phantom, tmp_path):
 
 
 def test_a_training_and_its_resumption_end(start):
-    run = start(epochs=1)
+    run = start(epochs=1, before=[sys.executable])
     assert run.ends() == 0, run.said()
     run = start("train", "resume", epochs=2)
     assert run.ends() == 0, run.said()

@@ -22,7 +22,16 @@ WRITES = {
 FIRST_EPOCHS = 2
 
 
-def type_in(bundle, command, data):
+def repeats(command, others):
+    """Whether each config and word of ``command`` stands in another, so that it may start warm."""
+    return _kinds(command) <= set().union(*map(_kinds, others))
+
+
+def _kinds(command):
+    return set(re.findall(r"configs/\w+\.json|(?<=-m )\S+ \w+|torchrun|--tracking", command))
+
+
+def type_in(bundle, command, data, warm=False):
     """Type ``command`` in the folder ``bundle``; a training of N epochs is one of two."""
     meant = {
         "DATA": data,
@@ -33,18 +42,19 @@ def type_in(bundle, command, data):
         "SECOND": bundle / "models",
         "EVAL_DIR…": "eval",
     }
-    return typed(re.sub(r"--epochs \d+", f"--epochs {FIRST_EPOCHS}", command), bundle, meant)
+    return typed(re.sub(r"--epochs \d+", f"--epochs {FIRST_EPOCHS}", command), bundle, meant, warm=warm)
 
 
 def trained_bundle(task, folder, data):
     """A small bundle after two of its three epochs."""
     bundle = small_bundle(task, folder)
-    type_in(bundle, "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --epochs 2", data)
+    command = "python -m monai.bundle run --config_file configs/train.json --dataset_dir DATA --epochs 2"
+    type_in(bundle, command, data, warm=True)
     assert epochs(bundle) == FIRST_EPOCHS
     return bundle
 
 
-def require_run(command, trained, data, folder):
+def require_run(command, trained, data, folder, warm):
     """Type ``command`` in a copy of the bundle ``trained``: it ends well and leaves what it should."""
     if "mlflow" in command:
         pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
@@ -52,7 +62,7 @@ def require_run(command, trained, data, folder):
     trains = "train.json" in command and not any(overlay in command for overlay in ("evaluate", "attack"))
     if trains and "resume" not in command:
         (bundle / "eval" / HISTORY).unlink()
-    said = type_in(bundle, command, data)
+    said = type_in(bundle, command, data, warm)
     for word, file in WRITES.items():
         assert word not in command or list(bundle.glob(file)), said
     if trains:

@@ -1,9 +1,9 @@
 """Every command that a card shows, in the bundle of Task09, whose images are CT."""
 
 import pytest
-from bundle_commands import require_run, trained_bundle
+from bundle_commands import repeats, require_run, trained_bundle
 from excused import EXCUSED
-from shown_commands import CARDS, place_of, shown_by
+from shown_commands import CARDS, place_of, shown_by, typed_in
 
 from seat_components.data import write_phantom
 from seat_components.tasks import load_task
@@ -27,4 +27,4 @@ def trained(tmp_path_factory, data):
 
 @pytest.mark.parametrize("command", RUN)
 def test_command_runs(command, trained, data, tmp_path):
-    require_run(command, trained, data, tmp_path)
+    require_run(command, trained, data, tmp_path, warm=repeats(command, typed_in("bundle", EXCUSED)))

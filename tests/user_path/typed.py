@@ -12,13 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import warm_start
 
 # Far more than the longest takes on a machine that is busy with other work; one that never ends is killed then.
 SECONDS = 600
 
 
-def typed(command, folder, meant=(), seconds=SECONDS, **variables):
-    """What ``command`` printed. ``meant`` says what its capital words stand for: word → text."""
+def typed(command, folder, meant=(), seconds=SECONDS, warm=False, **variables):
+    """What ``command`` printed. ``meant`` says what its capital words stand for: word → text.
+
+    ``warm`` commands find their imports done (see warm_start.py): for those whose like is typed as a user finds it.
+    """
     if (bash := shutil.which("bash")) is None:
         pytest.skip("needs bash")
     for word, meaning in dict(meant).items():
@@ -28,7 +32,7 @@ def typed(command, folder, meant=(), seconds=SECONDS, **variables):
     process = subprocess.Popen(
         words,
         cwd=folder,
-        env={**environment(), **variables},
+        env={**environment(warm), **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -52,10 +56,11 @@ def end_group(process):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def environment():
+def environment(warm=False):
     """This environment's programs come first, as after ``source .venv/bin/activate``; torchrun takes a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    folders = [Path(python).parent for python in ([warm_start.python()] if warm else []) + [sys.executable]]
+    path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "PET_MASTER_PORT": str(port), "MLFLOW_DISABLE_TELEMETRY": "true"}
