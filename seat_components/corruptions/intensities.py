@@ -26,7 +26,7 @@ from torch import Tensor
 
 _SOFT_TISSUE_HU = 40.0
 
-Making = Callable[[Tensor, float, RandomState, Sequence[float]], Transform]
+_Making = Callable[[Tensor, float, RandomState, Sequence[float]], Transform]
 """(channel (1, *spatial), the severity's value, random numbers, voxel spacing in mm) → the transform."""
 
 
@@ -95,7 +95,7 @@ def _low_resolution(channel: Tensor, value: float, _: RandomState, spacing: Sequ
     return Compose([Resize(thick, mode="area"), Resize(size, mode="trilinear")])
 
 
-INTENSITIES: Mapping[str, Making] = {
+INTENSITIES: Mapping[str, _Making] = {
     "gaussian-noise": _gaussian_noise,
     "rician-noise": _rician_noise,
     "bias-field": _bias_field,

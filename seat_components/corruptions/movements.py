@@ -13,7 +13,7 @@ from torch import Tensor
 
 from seat_components.corruptions.intensities import either_way
 
-Movement = Callable[[float, RandomState, Sequence[float]], Callable[[Tensor, str], Tensor]]
+_Movement = Callable[[float, RandomState, Sequence[float]], Callable[[Tensor, str], Tensor]]
 """(the severity's value, random numbers, voxel spacing in mm) → (volume (C, *spatial), interpolation) → it moved."""
 
 
@@ -34,4 +34,4 @@ def _misplacement(value: float, random: RandomState, spacing: Sequence[float]) -
     return moved
 
 
-MOVEMENTS: Mapping[str, Movement] = {"misplacement": _misplacement}
+MOVEMENTS: Mapping[str, _Movement] = {"misplacement": _misplacement}

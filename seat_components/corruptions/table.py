@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from seat_components.files import read_json_object
-from seat_components.records.corruptions import CLEAN, Severities
+from seat_components.records.attacked import CLEAN
+from seat_components.records.corruptions import Severities
 from seat_components.records.model import validated
 
 __all__ = ["CLEAN", "corruptions_of"]

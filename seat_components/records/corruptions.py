@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, model_validator
 
+from seat_components.records.attacked import CLEAN
 from seat_components.records.evaluated import Evaluated, check_dice, check_once
 from seat_components.records.model import KeptRecord, Name, Record, Rows, kind, read_record
 from seat_components.records.numbers import Dice, Measured, Number, mean_of
 
 FILE = "corruptions.json"
-CLEAN = "clean"
 _STEPS = 5
 
 
@@ -24,7 +24,7 @@ def _severity(value: Any) -> int:
     return value
 
 
-Severity = Annotated[int, PlainValidator(_severity)]
+_Severity = Annotated[int, PlainValidator(_severity)]
 
 
 class Severities(Record):
@@ -43,7 +43,7 @@ class Severities(Record):
 
 class _Corrupted(KeptRecord):
     corruption: Name
-    severity: Severity
+    severity: _Severity
 
     @model_validator(mode="after")
     def _clean_has_no_severity(self) -> _Corrupted:
