@@ -24,16 +24,12 @@ from seat_components.evaluation.ensemble import Ensemble
 from seat_components.evaluation.identity import evaluated, fingerprints, name_of
 from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.evaluation.scope import SCOPES, check_scope
 from seat_components.evaluation.slices import save_slice
 from seat_components.files import case_name
 from seat_components.records.robustness import AttackedEvaluation
 from seat_components.records.slices import SLICES, file_of
 from seat_components.refusals import refuse
-
-_SCOPES = {
-    "patch": "one patch per case, centred on the foreground's centre of mass",
-    "volume": "whole volumes through the sliding window, in the preprocessed grid",
-}
 
 
 class AttackUpdate:
@@ -85,10 +81,7 @@ class AttackUpdate:
         least_budget: bool = False,
     ) -> None:
         chosen = protocol_of(protocol, steps, draws)
-        if scope not in _SCOPES:
-            refuse(f"scope is {scope!r}, but attacks know --scope {' or '.join(_SCOPES)}")
-        if max_cases is not None and (isinstance(max_cases, bool) or not isinstance(max_cases, int) or max_cases < 1):
-            refuse(f"max_cases is {max_cases!r}, but it must be a whole number, 1 or more, or null for all cases")
+        check_scope(scope, max_cases)
         check_budget(budget)
         self.max_cases = max_cases
         header = AttackedEvaluation(
@@ -97,7 +90,7 @@ class AttackUpdate:
             settings=chosen.settings(),
             seed=seed,
             scope=scope,
-            inputs=_SCOPES[scope],
+            inputs=SCOPES[scope],
             budget=budget,
         )
         self.slices = Path(output_dir) / SLICES

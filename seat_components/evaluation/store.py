@@ -11,13 +11,14 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator
 
 from seat_components.files import is_there, read_json_object
+from seat_components.records.corruptions import Corruptions
 from seat_components.records.metrics import Metrics
 from seat_components.records.model import Record, validated
 from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
-M = TypeVar("M", Metrics, Robustness)
+M = TypeVar("M", Metrics, Robustness, Corruptions)
 
 
 def _hash(value: str) -> str:

@@ -99,7 +99,7 @@ VALUES: Mapping[str, Rule] = {
 PARTS: Mapping[str, Rule] = {
     **dict.fromkeys(("network_def", "network", "parallel", "loss", "optimizer", "lr_scheduler"), COMPONENT),
     **dict.fromkeys(("schedule", "update", "cases"), COMPONENT),
-    **dict.fromkeys(("attack", "windows", "metrics_record"), COMPONENT),
+    **dict.fromkeys(("attack", "windows", "metrics_record", "corruption", "corruption_record"), COMPONENT),
     **dict.fromkeys(("padding", "preprocessing", "dataset", "dataloader", "inferer", "postprocessing"), COMPONENT),
     **dict.fromkeys(("evaluator", "checkpointloader"), COMPONENT),
     **dict.fromkeys(("image_transforms", "handlers"), LIST),

@@ -32,6 +32,7 @@ TABLE_IDS = {
     },
     "evaluate.json": {"metrics_record", "validate#image_transforms"},
     "attack.json": {"attack"},
+    "corrupt.json": {"corruption", "corruption_record"},
     "inference.json": {
         *(
             "dataset_dir",

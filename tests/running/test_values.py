@@ -14,7 +14,7 @@ from seat_components.tasks import all_tasks
 @pytest.mark.parametrize("task", [task.name for task in all_tasks()])
 def test_the_defaults_of_every_bundle_pass(task):
     rendered = render(task)
-    for name in ("train", "attack", "inference"):
+    for name in ("train", "attack", "corrupt", "inference"):
         config = json.loads(rendered[f"configs/{name}.json"])
         check_values(**{id_: value for id_, value in config.items() if id_ in ID_RULES and not is_expression(value)})
 

@@ -13,6 +13,7 @@ from seat_components.records.history import FILE as HISTORY
 WRITES = {
     "evaluate.json": "eval/metrics.json",
     "attack.json": "eval/robustness.json",
+    "corrupt.json": "eval/corruptions.json",
     "inference.json --dataset_dir": "masks/*.nii.gz",
     "mlflow": "eval/mlruns.db",
     "ckpt_export": "model.ts",
@@ -59,7 +60,9 @@ def require_run(command, trained, data, folder, warm):
     if "mlflow" in command:
         pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
     bundle = shutil.copytree(trained, folder / "bundle")
-    trains = "train.json" in command and not any(overlay in command for overlay in ("evaluate", "attack"))
+    trains = "train.json" in command and not any(
+        overlay in command for overlay in ("evaluate", "attack", "corrupt.json")
+    )
     if trains and "resume" not in command:
         (bundle / "eval" / HISTORY).unlink()
     said = type_in(bundle, command, data, warm)
