@@ -42,6 +42,7 @@ TABLE_IDS = {
             "network_def",
             "image_transforms",
             "dataset",
+            "inferer",
         ),
     },
     "metadata.json": {
