@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,15 @@ settings.load_profile(os.environ.get("SEAT_FUZZ", "ci"))
 
 _BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 _LABEL_ENVIRONMENT = Path(os.environ.get("SEAT_LABEL_ENV", Path(__file__).parents[1] / ".venv-label"))
+
+
+@pytest.fixture(autouse=True)
+def loggers_that_speak() -> None:
+    """A run inside a test's own process may configure logging, which silences the loggers of those after it."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("seat_components") and isinstance(logger, logging.Logger):
+            logger.disabled, logger.propagate = False, True
+            logger.setLevel(logging.NOTSET)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -123,7 +123,7 @@ def test_learning_rate_follows_the_epochs_that_are_set(task):
     parser = parsed(task, "train.json")
     parser["train#trainer#max_epochs"] = 4
     parser["epochs"] = 10**6
-    assert parser.get_parsed_content("lr_scheduler#milestones") == [2, 3]
+    assert parser.get_parsed_content("lr_scheduler#epochs") == 4
 
 
 def test_network_takes_dropout_and_is_random_with_it_in_training_mode_only(task):
