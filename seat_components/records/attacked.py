@@ -27,6 +27,13 @@ class _Attacked(Protocol):
 A = TypeVar("A", bound=_Attacked)
 
 
+class _Scored(Protocol):
+    @property
+    def dice(self) -> dict[str, float]: ...
+    @property
+    def mean_dice(self) -> float: ...
+
+
 def _clean_has_no_budget(row: A) -> A:
     if row.attack == CLEAN and row.eps_255:
         raise ValueError(f"'eps_255' is {row.eps_255:g}, but the attack clean has eps_255 0")
@@ -248,9 +255,13 @@ def summarise(rows: Sequence[AttackedCase], labels: Sequence[str]) -> list[Attac
         AttackDice(
             attack=attack,
             eps_255=eps_255,
-            cases=len(group),
-            mean_dice=mean_of(map(mean_dice, group)),
-            dice={label: mean_of(row.dice[label] for row in group) for label in labels},
+            **means_over(group, labels),
         )
         for (attack, eps_255), group in groups.items()
     ]
+
+
+def means_over(rows: Sequence[_Scored], labels: Sequence[str]) -> dict[str, Any]:
+    """Number of rows, and mean Dice over them: of all labels, and by label."""
+    by_label = {label: mean_of(row.dice[label] for row in rows) for label in labels}
+    return {"cases": len(rows), "mean_dice": mean_of(row.mean_dice for row in rows), "dice": by_label}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, model_validator
 
-from seat_components.records.attacked import CLEAN
+from seat_components.records.attacked import CLEAN, means_over
 from seat_components.records.evaluated import Evaluated, check_dice, check_once
 from seat_components.records.model import KeptRecord, Name, Record, Rows, kind, read_record
 from seat_components.records.numbers import Dice, Measured, Number, mean_of
@@ -140,9 +140,7 @@ def mean_under(rows: Sequence[CorruptedCase], labels: Sequence[str]) -> list[Cor
         CorruptionDice(
             corruption=corruption,
             severity=severity,
-            cases=len(group),
-            mean_dice=mean_of(row.mean_dice for row in group),
-            dice={label: mean_of(row.dice[label] for row in group) for label in labels},
+            **means_over(group, labels),
         )
         for (corruption, severity), group in groups.items()
     ]
