@@ -15,7 +15,7 @@ STUDIES ?=
 LABEL_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test fuzz kills lint bench data bundles rooms bundle-zips label label-env clean
+.PHONY: help env run test fuzz kills lint bench data bundles options rooms bundle-zips label label-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -59,6 +59,9 @@ data: $(READY)  ## download an MSD task with MONAI (TASK=Task04_Hippocampus) to 
 
 bundles: $(READY)  ## render the bundles from the template and the task table
 	$(BIN)/python -m seat_components bundles
+
+options: $(READY)  ## write docs/options.md from the table of options and the bundles
+	$(BIN)/python -m tools.options_page --out docs/options.md
 
 rooms: $(READY)  ## draw the rooms of the package from the imports, for docs/architecture.md
 	$(BIN)/python -m tools.rooms --out docs/images/rooms.svg

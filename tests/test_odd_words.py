@@ -14,6 +14,7 @@ WITH_PATHS = {
     "finetune": [["{}", "{}", "--pretrained", "{}"]],
     "evaluate": [["{}", "{}", "--weights", "{}"]],
     "attack": [["{}", "{}", "--protocol", "{}"]],
+    "options": [["{}"]],
     "report": [["{}"], ["{}", "--out", "{}"]],
     "phantom": [["--task", "Task04_Hippocampus", "--out", "{}/file"], ["--task", "{}", "--out", "out"]],
     "bundles": [["--tasks", "{}"]],

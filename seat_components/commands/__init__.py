@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 
 from seat_components.commands.bundle_runs import COMMANDS_OF_RUNS
-from seat_components.commands.bundles import BUNDLES_COMMAND, CARD_COMMAND, WEIGHTS_COMMAND, ZIPS_COMMAND
+from seat_components.commands.bundles import (
+    BUNDLES_COMMAND,
+    CARD_COMMAND,
+    OPTIONS_COMMAND,
+    WEIGHTS_COMMAND,
+    ZIPS_COMMAND,
+)
 from seat_components.commands.command import Command
 from seat_components.commands.datasets import NEW_BUNDLE_COMMAND, PHANTOM_COMMAND, PLAN_COMMAND
 from seat_components.commands.labelling import LABEL_COMMAND, LABEL_ENV_COMMAND
@@ -11,6 +17,7 @@ from seat_components.commands.runs import DEMO_COMMAND, EXPERIMENT_COMMAND, REPO
 
 COMMANDS: Mapping[str, Command] = {
     **COMMANDS_OF_RUNS,
+    "options": OPTIONS_COMMAND,
     "report": REPORT_COMMAND,
     "phantom": PHANTOM_COMMAND,
     "bundles": BUNDLES_COMMAND,

@@ -1,4 +1,4 @@
-"""Commands about bundles: rendering, what a card says of shipped weights, which weights there are, archives."""
+"""Commands about bundles: rendering, options, what a card says of shipped weights, which weights there are, zips."""
 
 from __future__ import annotations
 
@@ -23,6 +23,25 @@ def _bundles(options: argparse.Namespace) -> None:
 
 
 BUNDLES_COMMAND = Command("render bundles from the template and the task table", _bundles_options, _bundles)
+
+
+def _options_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", nargs="?", metavar="BUNDLE", help="the bundle's folder, or its name")
+
+
+def _options(options: argparse.Namespace) -> None:
+    from seat_components.launching.folders import bundle_folder, usual_places
+
+    bundle = bundle_folder(options.bundle, *usual_places())
+
+    from seat_components.running.option_list import bundle_options
+
+    print(bundle_options(bundle))
+
+
+OPTIONS_COMMAND = Command(
+    "list every option of a bundle's configs: meaning, default, range, unit", _options_options, _options
+)
 
 
 def _card_options(parser: argparse.ArgumentParser) -> None:

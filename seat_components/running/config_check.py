@@ -14,7 +14,8 @@ from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 from seat_components.refusals import SignalExit, reason
 from seat_components.running.command_line import Given
 from seat_components.running.kinds import COMPONENT, LIST, Rule, is_expression
-from seat_components.running.values import PARTS, VALUES, shown, value_faults
+from seat_components.running.options import PARTS, VALUES
+from seat_components.running.values import shown, value_faults
 
 _BASE = ("train", "inference")
 """Configs that stand alone."""

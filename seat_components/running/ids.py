@@ -96,7 +96,7 @@ def _advice(name: str, known: Collection[str], files: Sequence[str]) -> str:
         return f"--{name} is not an id of these configs, but of {overlay.name}: add that config."
     longer = [other for other in sorted(known) if other.startswith(f"{name}_")]
     nearest = longer or difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    hint = f"Did you mean --{nearest[0]}?" if nearest else "See the ids of its configs/*.json."
+    hint = f"Did you mean --{nearest[0]}?" if nearest else "`seat options BUNDLE` lists all."
     return f"--{name} is not an id of this bundle. {hint}"
 
 

@@ -11,7 +11,8 @@ from seat_components.running.command_line import given
 from seat_components.running.config_check import config_faults, config_of, given_faults, network_faults
 from seat_components.running.ending import what_failed
 from seat_components.running.kinds import is_expression
-from seat_components.running.values import ID_RULES, PARTS, VALUES, value_faults
+from seat_components.running.options import OPTIONS, PARTS, VALUES
+from seat_components.running.values import value_faults
 
 
 def config_names(bundle):
@@ -22,7 +23,7 @@ def test_every_id_of_every_config_has_its_rule(bundle):
     for name in config_names(bundle):
         content = ConfigParser.load_config_file(*files(bundle, [name]))
         ids = {key.lstrip("+").replace("::", "#").split("#")[0] for key in content}
-        assert ids <= ID_RULES.keys(), name
+        assert ids <= OPTIONS.keys(), name
     assert not VALUES.keys() & PARTS.keys()
 
 
@@ -83,7 +84,7 @@ ODD = {
 def test_an_odd_value_of_any_id_is_accepted_or_refused_in_words(bundle, odd, monkeypatch):
     monkeypatch.chdir(bundle)
     value = ODD[odd]
-    for name in ID_RULES:
+    for name in OPTIONS:
         assert all(fault.startswith(f"{name} is ") for fault in value_faults({name: value}))
     if value is None:
         return

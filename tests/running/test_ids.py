@@ -102,7 +102,7 @@ REFUSED = {
     "a component of before": (["--history", "x"], "train#trainer builds the history"),
     "a list of before": (["--+prepare=[]"], "--prepare is --run now"),
     "a handler of before": (["--train#handlers#0#interval", "1"], "are train#trainer's own; see --val_interval"),
-    "like nothing": (["--zzzzzzzz", "1"], "See the ids of its configs/*.json."),
+    "like nothing": (["--zzzzzzzz", "1"], "`seat options BUNDLE` lists all."),
 }
 
 

@@ -7,7 +7,8 @@ import pytest
 from seat_components.bundles.render import render
 from seat_components.refusals import RefusalError
 from seat_components.running.kinds import is_expression
-from seat_components.running.values import ID_RULES, check_values
+from seat_components.running.options import OPTIONS
+from seat_components.running.values import check_values
 from seat_components.tasks import all_tasks
 
 
@@ -16,7 +17,7 @@ def test_the_defaults_of_every_bundle_pass(task):
     rendered = render(task)
     for name in ("train", "attack", "corrupt", "inference"):
         config = json.loads(rendered[f"configs/{name}.json"])
-        check_values(**{id_: value for id_, value in config.items() if id_ in ID_RULES and not is_expression(value)})
+        check_values(**{id_: value for id_, value in config.items() if id_ in OPTIONS and not is_expression(value)})
 
 
 WRONG = {
