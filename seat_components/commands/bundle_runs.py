@@ -9,7 +9,7 @@ from pathlib import Path
 from seat_components.commands.command import Command, path
 from seat_components.refusals import refuse
 
-_METHODS = ("seat", "free", "clean", "random", "pgd", "growing", "phased")
+_METHODS = ("seat", "free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
 _OF_A_SCAN = "SCAN"
 _OF_A_DATASET = "BUNDLE DATA"
 """The words that stand before the options."""

@@ -93,6 +93,7 @@ VALUES: Mapping[str, Option] = {
     "cache_dir": _option(or_none(WRITABLE, "for none"), "keeps preprocessed volumes on disk"),
     "weights": _option(PATH, "the weights that are used"),
     "pretrained": _option(PATH, "the weights that training starts from"),
+    "new_head": _option(FLAG, "whether weights that do not fit begin anew, listed, instead of a refusal"),
     "cases#task": _option(TEXT, "the task whose published fold is taken", limits="a name such as Task04_Hippocampus"),
     "method": _option(TEXT, "the training method's name in records", limits="any text of one line"),
     "validate#images": _option(TEXT, "what validation sees, in records", limits="any text of one line"),
@@ -114,6 +115,7 @@ VALUES: Mapping[str, Option] = {
     "step_ratio": _option(
         NUMBER, "the step of the noise, as a share of the budget", "ε_b", "α / ε_b", "above 0, up to 2"
     ),
+    "noise_ratio": _option(NUMBER, "the start noise of N-FGSM, as a share of the budget", "ε_b", "k", "above 0"),
     "g_max": _option(NUMBER, "the most backpropagations per batch", "", "g_max", "a whole number, 2 or more"),
     "update_every": _option(NUMBER, "how often g is looked at", "epochs", "q", "a whole number, 1 or more"),
     "relax": _option(NUMBER, "how far the gradient norm may change before g does", "", "φ", "1 or more"),

@@ -11,7 +11,7 @@ from seat_components.training.handlers import (
 from seat_components.training.history import TrainingHistory
 from seat_components.training.learning_rate import learning_rate_schedule
 from seat_components.training.memory import StepPlan, in_memory_mode, plan_step
-from seat_components.training.methods import CleanUpdate, FreeUpdate, PGDUpdate, RandomUpdate
+from seat_components.training.methods import CleanUpdate, FreeUpdate, NFGSMUpdate, PGDUpdate, RandomUpdate
 from seat_components.training.phased import PhasedSchedule
 from seat_components.training.schedule import FixedSchedule, GrowingSchedule, SelfAdaptiveSchedule
 from seat_components.training.timing import EpochTiming
@@ -26,6 +26,7 @@ __all__ = [
     "FixedSchedule",
     "FreeUpdate",
     "GrowingSchedule",
+    "NFGSMUpdate",
     "PGDUpdate",
     "PhasedSchedule",
     "RandomUpdate",

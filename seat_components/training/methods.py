@@ -1,7 +1,8 @@
-"""The training methods, each an ``iteration_update``: clean, random noise, FREE (and so SEAT), PGD."""
+"""The training methods, each an ``iteration_update``: clean, random noise, FREE (and so SEAT), PGD, N-FGSM."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ignite.distributed as idist
@@ -162,15 +163,20 @@ class PGDUpdate(PerturbedUpdate):
 
     def train_batch(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> None:
         """Attack, then one training step on the attacked batch."""
-        budget = self.budget_of(image)
-        noise = self.uniform(image, budget)
+        budget, steps = self.budget_of(image), self.replays(engine) - 1
+        start, reach = self.radii(steps)
+        noise = start * self.uniform(image, budget)
         buffers = Buffers([unwrap(engine.network)])
-        for _ in range(self.replays(engine) - 1):
+        for _ in range(steps):
             gradient = self._attack_gradient(engine, budget.apply(image, noise), label)
-            ascend_noise(noise, gradient, self.step_ratio * budget.radius, budget.radius)
+            ascend_noise(noise, gradient, self.step_ratio * budget.radius, reach * budget.radius)
         buffers.put_back()
         self.backpropagate(engine, budget.apply(image, noise), label)
         self.step(engine)
+
+    def radii(self, steps: int) -> tuple[float, float]:  # noqa: ARG002 - of N-FGSM they depend on it
+        """How far the random start may lie from the image, and how far ``steps`` steps may lead, in units of ε_b."""
+        return 1, 1
 
     def _attack_gradient(self, engine: SupervisedTrainer, image: Tensor, label: Tensor) -> Tensor:
         """∇_x L, leaving the weights' gradients alone (and out of what processes exchange)."""
@@ -184,3 +190,38 @@ class PGDUpdate(PerturbedUpdate):
             self.statistics.count_backward(len(image_part))
             gradients.append(gradient_of(inputs))
         return torch.cat(gradients)
+
+
+class NFGSMUpdate(PGDUpdate):
+    """N-FGSM (de Jorge et al., NeurIPS 2022): noise of k·ε_b, one step of α·sign ∇ L from there, and nothing clipped.
+
+    The published method has one step (``engine.state.replays`` = 2). As PGD's do, its images stay in their own range
+    [lo, hi], but not in the ball of ε_b: with s steps |δ| ≤ k·ε_b + s·α, its own bound. Attacks and evaluations keep
+    to ε_b all the same.
+
+    Source: de Jorge et al., "Make Some Noise: Reliable and Efficient Single-Step Adversarial Training", Algorithm 1.
+
+    Args:
+        noise_ratio: k.
+
+    Raises:
+        RefusalError: if ``noise_ratio`` is not a positive number.
+    """
+
+    def __init__(
+        self,
+        eps_255: float = 8,
+        step_ratio: float = 1,
+        seed: int = 0,
+        pieces: int = 1,
+        budget: str = RANGE,
+        noise_ratio: float = 2,
+    ) -> None:
+        super().__init__(eps_255, step_ratio, seed, pieces, budget)
+        if not 0 < noise_ratio < math.inf:
+            refuse(f"noise_ratio (k) is {noise_ratio}, but noise must have a size: above 0, the paper's is 2")
+        self.noise_ratio = noise_ratio
+
+    def radii(self, steps: int) -> tuple[float, float]:
+        """k, and k + s·α / ε_b, which no step passes."""
+        return self.noise_ratio, self.noise_ratio + steps * self.step_ratio

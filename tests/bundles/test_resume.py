@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import warm_start
-from bundle_runs import SMALL, command, run, workflow
+from bundle_runs import SMALL, command, run, save_unet, workflow
 from ignite.engine import Events
 
 from seat_components.training import TrainingCheckpoint
@@ -38,11 +38,14 @@ def assert_same_run(one, other):
     assert history(one) == history(other)
 
 
-def overrides(data, folder, **more):
+def overrides(data, folder, configs=(), **more):
+    if "finetune" in configs:
+        more |= {"pretrained": str(save_unet(folder.with_suffix(".pt"), in_channels=2)), "new_head": True}
     return {**SMALL, "dataset_dir": str(data), "ckpt_dir": str(folder), "output_dir": str(folder), **more}
 
 
-METHODS = {"SEAT": [], "PGD": ["pgd"], "random": ["random"]}
+# The last starts from weights of a network for other channels.
+METHODS = {"SEAT": [], "PGD": ["pgd"], "random": ["random", "finetune"]}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def uninterrupted(bundle, task04_phantom, tmp_path_factory):
     def folder(method):
         if method not in made:
             made[method] = tmp_path_factory.mktemp(method)
-            options = overrides(task04_phantom, made[method])
+            options = overrides(task04_phantom, made[method], METHODS[method])
             workflow(bundle, ["train", *METHODS[method]], **options).run()
         return made[method]
 
@@ -66,14 +69,14 @@ def uninterrupted(bundle, task04_phantom, tmp_path_factory):
 @pytest.mark.parametrize("iteration", [3, 4])
 def test_sigterm_and_resume(bundle, task04_phantom, tmp_path, uninterrupted, method, iteration):
     configs = ["train", *METHODS[method]]
-    flow = workflow(bundle, configs, **overrides(task04_phantom, tmp_path))
+    flow = workflow(bundle, configs, **overrides(task04_phantom, tmp_path, configs))
     trainer = flow.parser.get_parsed_content("train#trainer")
     terminate = Events.ITERATION_STARTED(once=iteration)
     trainer.add_event_handler(terminate, lambda: os.kill(os.getpid(), signal.SIGTERM))
     flow.run()
     assert trainer.state.iteration == iteration
     assert not (tmp_path / "model_final.pt").exists()
-    workflow(bundle, [*configs, "resume"], **overrides(task04_phantom, tmp_path, num_workers=1)).run()
+    workflow(bundle, [*configs, "resume"], **overrides(task04_phantom, tmp_path, configs, num_workers=1)).run()
     assert_same_run(uninterrupted(method), tmp_path)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from bundle_runs import workflow
 
-from seat_components.attacks import pgd
+from seat_components.attacks import apgd
 from seat_components.bundles.results import results_of
 from seat_components.evaluation import dice_per_class
 from seat_components.evaluation.identity import sha256
@@ -50,9 +50,10 @@ def test_weights_segment_a_real_case_about_as_well_as_the_card_says(task, result
     for index in (0, 1):
         image, label = (dataset[index][key].as_tensor()[None] for key in ("image", "label"))
         image, label = image[..., :32, :48, :32], label[..., :32, :48, :32].long()
-        adversarial = pgd(net, image, label, eps=8 / 255, steps=5, generator=torch.Generator().manual_seed(0))
+        seed = torch.Generator().manual_seed(0)
+        adversarial = apgd(net, image, label, eps=8 / 255, steps=5, loss="dice", generator=seed)
         with torch.no_grad():
             clean.append(dice_per_class(net(image).argmax(1, keepdim=True), label, len(task.labels)).mean())
             attacked.append(dice_per_class(net(adversarial).argmax(1, keepdim=True), label, len(task.labels)).mean())
     assert float(sum(clean) / 2) == pytest.approx(card["clean"], abs=0.15)
-    assert float(sum(attacked) / 2) == pytest.approx(card["pgd-ce"], abs=0.25)
+    assert float(sum(attacked) / 2) == pytest.approx(card["worst"], abs=0.25)

@@ -16,7 +16,7 @@ from seat_components.commands.bundle_runs import COMMANDS_OF_RUNS
 from seat_components.launching import bundle_command, start
 
 ROOT = Path(__file__).parents[2]
-METHODS = ("free", "clean", "random", "pgd", "growing", "phased")
+METHODS = ("free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
 OUT = {"ckpt_dir": "out", "output_dir": "out"}
 # Words → configs, and what they set: paths relative to the caller's folder, and flags.
 LINES = {
