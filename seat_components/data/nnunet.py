@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from seat_components.data.reading import FORMATS
 from seat_components.refusals import refuse
 
 _FIRST_CHANNEL = "_0000"
@@ -26,7 +25,7 @@ def in_msds_form(content: dict[str, Any], file: Path) -> dict[str, Any]:
 
     Raises:
         RefusalError: for what has no meaning here: labels made of regions, labels to be ignored, images of several
-            channels, which nnU-Net keeps in a file each, a list of files under "dataset", an ending that is not read.
+            channels, which nnU-Net keeps in a file each, a list of files under "dataset", an ending that is none.
     """
     channels, ending = content["channel_names"], content["file_ending"]
     if not isinstance(channels, dict) or len(channels) != 1:
@@ -35,8 +34,8 @@ def in_msds_form(content: dict[str, Any], file: Path) -> dict[str, Any]:
             f'"channel_names" is {channels!r}. nnU-Net keeps each channel in a file of its own, which is read here for '
             "one channel only: join those of a case in one file (H, W, D, C), and list the cases as MSD does",
         )
-    if ending not in FORMATS:
-        _refuse(file, f'"file_ending" is {ending!r}, but files that are read end in {", ".join(FORMATS)}')
+    if not isinstance(ending, str) or not ending.startswith("."):
+        _refuse(file, f'"file_ending" is {ending!r}, but it must be an ending such as ".nii.gz"')
     if "dataset" in content:
         _refuse(file, 'it lists files under "dataset": put images into imagesTr and labels into labelsTr')
     root = file.parent

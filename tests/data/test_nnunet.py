@@ -59,7 +59,7 @@ REFUSED = {
     "twice": ({"labels": {"background": 0, "a": 1, "b": 1}}, r'"labels" must give each name'),
     "no number": ({"labels": {"background": 0, "a": True}}, r'"labels" must give each name'),
     "no labels": ({"labels": ["background", "a"]}, r'"labels" is \['),
-    "ending": ({"file_ending": ".png"}, r'"file_ending" is .\.png'),
+    "ending": ({"file_ending": None}, '"file_ending" is None'),
     "listed": ({"dataset": {"a": {}}}, r'files under "dataset"'),
 }
 
