@@ -150,6 +150,7 @@ VALUES: Mapping[str, Option] = {
         "minutes",
         limits="above 0, or null for no limit",
     ),
+    "verbose": _option(FLAG, "whether the console also says when each engine begins and ends"),
     "device": _option(_DEVICE, "what to compute on"),
     "protocol": _option(TEXT, "which attacks run, and how long", limits=", ".join(PROTOCOLS)),
     "scope": _option(
