@@ -15,7 +15,7 @@ STUDIES ?=
 LABEL_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test fuzz kills lint bench data bundles options rooms bundle-zips label label-env clean
+.PHONY: help env run test fuzz kills lint bench data bundles options rooms bundle-zips dist label label-env clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -68,6 +68,12 @@ rooms: $(READY)  ## draw the rooms of the package from the imports, for docs/arc
 
 bundle-zips: $(READY)  ## one zip per bundle in dist/, the same bytes every time
 	$(BIN)/python -m seat_components zips --out dist
+
+# What setuptools has left in build/ from before would come into the wheel.
+dist: $(READY)  ## write wheel and source archive of the package to dist/
+	rm -rf build
+	$(BIN)/python -c "from setuptools import build_meta as b; print(b.build_sdist('dist'), b.build_wheel('dist'))"
+	rm -rf build
 
 label-env: $(READY)  ## make MONAI Label's environment in .venv-label
 	$(BIN)/python -m seat_components label-env --env $(LABEL_VENV)

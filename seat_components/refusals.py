@@ -10,9 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-_EXTRAS = {"einops": "networks", "matplotlib": "report", "mlflow": "tracking"}
-"""Packages that not every run needs, and the extra of ours that brings them."""
-
 
 class RefusalError(ValueError):
     """Input that must not be used. The message names the file or value, the rule, and what to do.
@@ -79,8 +76,7 @@ def reason(error: BaseException) -> str:
     texts = [str(one) for one in chain]
     if missing := _first(r"No module named '(\w+)|package `(\w+)", texts):
         package = missing[1] or missing[2]
-        extra = f", or pip install 'seat-components[{_EXTRAS[package]}]'" if package in _EXTRAS else ""
-        return f"{package} is not installed: pip install {package}{extra}"
+        return f"{package} is not installed: pip install {package}"
     if unknown := _first(r"referring item `(@[^`]*)`", texts):
         return f"there is no id {unknown[1]}"
     lines = texts[-1].strip().splitlines()

@@ -26,12 +26,17 @@ def tree(folder):
 
 
 @pytest.mark.slow
-def test_a_job_that_was_stopped_goes_on_to_its_report_and_leaves_the_bundle_alone(bundle, tmp_path):
+def test_a_job_that_was_stopped_goes_on_to_its_report_and_leaves_the_bundle_alone(bundle, tmp_path, capsys):
     before = tree(bundle)
     with pytest.raises(RefusalError, match="same command again"):
         run_demo(bundle, tmp_path, epochs=2, overrides={**SMALL, "stop_after_minutes": 1e-4})
     assert not (tmp_path / "eval" / "metrics.json").exists()
+    capsys.readouterr()
     report = run_demo(bundle, tmp_path, epochs=2, overrides=SMALL)
+    said = capsys.readouterr().out.splitlines()[-8:]
+    assert said[0].startswith("What was found, on 2 validation cases")
+    assert "under the worst attack found" in said[2]
+    assert str(report) in said[-1]
     assert report == tmp_path / "eval" / "report.html"
     assert "<img" in report.read_text()
     for name in ("training_history.csv", "metrics.json", "robustness.json", "run.json"):

@@ -47,10 +47,12 @@ def test_integration_runs_lint_tests_and_the_main_job_on_phantoms_and_on_real_ca
     assert all(tool in recipe("lint") for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports"))
 
 
-def test_extras_that_are_named_exist():
-    setup = (ROOT / "setup.cfg").read_text()
-    for extra in re.findall(r"pip install 'seat-components\[(\w+)\]'", README):
-        assert f"\n{extra} =\n" in setup
+def test_no_page_and_no_message_asks_an_index_for_this_package():
+    """Whoever takes its name there would be installed."""
+    texts = [file for folder in ("docs", "bundles", "seat_components") for file in (ROOT / folder).rglob("*")]
+    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *texts]:
+        if file.suffix in (".md", ".py", ".json", ".jinja"):
+            assert not re.search(r"pip install[^\n]*\bseat.components\b(?!-[\d*])", file.read_text("utf-8")), file
 
 
 def test_the_lines_for_a_model_of_ones_own_run(capsys):

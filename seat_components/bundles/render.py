@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def _card_values(task: Task) -> dict[str, Any]:
         "modalities": task.modalities,
         "labels": task.labels,
         "own": task.own,
+        "organ": "" if task.own else _organ(task),
         "statistics": "measured" if task.own else "published",
         "training_cases": len(training),
         "validation_cases": len(validation),
@@ -64,6 +66,11 @@ def _card_values(task: Task) -> dict[str, Any]:
         "results": results_of(task),
         "eval_metrics": eval_metrics(task),
     }
+
+
+def _organ(task: Task) -> str:
+    """``hepatic vessel`` of ``Task08_HepaticVessel``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", task.name.partition("_")[2]).lower()
 
 
 def render(task: Task | str) -> dict[str, str]:

@@ -15,7 +15,7 @@ _OF_A_DATASET = "BUNDLE DATA"
 """The words that stand before the options."""
 
 
-def _start(options: argparse.Namespace, configs: Sequence[str], values: Mapping[str, Path | str | None]) -> None:
+def _start(options: argparse.Namespace, configs: Sequence[str], values: Mapping[str, Path | str | bool | None]) -> None:
     """Start ``configs`` of a bundle, with those ``values`` that were given; the last word before them is the data."""
     from seat_components.launching.folders import bundle_folder, usual_places
     from seat_components.launching.start import start_run
@@ -37,7 +37,7 @@ def _path_of(places: Mapping[str, str], name: str) -> Path:
         refuse(f"{name}: {error}.")
 
 
-def _absolute(value: Path | str) -> Path | str:
+def _absolute(value: Path | str | bool) -> Path | str | bool:
     return value.absolute() if isinstance(value, Path) else value
 
 
@@ -53,12 +53,15 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", type=path, metavar="OUT", required=True, help="the folder of the masks")
     parser.add_argument("--bundle", metavar="BUNDLE", help="the bundle's folder, or its name")
     _weights_option(parser)
+    parser.add_argument("--probabilities", action="store_true", help="write each class's probabilities as well")
+    parser.add_argument("--largest-component", action="store_true", help="keep each label's largest piece only")
 
 
 def _predict(options: argparse.Namespace) -> None:
     if options.out.name.lower().endswith((".nii", ".nii.gz")):
         refuse(f"-o {options.out} names a file: OUT is the folder of the masks, each of which has its scan's name.")
-    _start(options, ["inference"], {"output_dir": options.out, "weights": options.weights})
+    flags = {name: getattr(options, name) or None for name in ("probabilities", "largest_component")}
+    _start(options, ["inference"], {"output_dir": options.out, "weights": options.weights, **flags})
 
 
 def _method_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", required=True, type=path)
     parser.add_argument("--out", required=True, type=path)
     parser.add_argument("--data", type=path, help="an MSD task folder (phantoms)")
-    parser.add_argument("--epochs", type=whole_number(1, 10**6), default=12, help="%(default)s")
+    parser.add_argument("--epochs", type=whole_number(1, 10**6), default=10, help="%(default)s")
 
 
 def _demo(options: argparse.Namespace) -> None:
@@ -39,7 +39,7 @@ def _experiment(options: argparse.Namespace) -> None:
 
     plan = read_plan(options.plan, options.dataset, options.out)
     if find_spec("matplotlib") is None:
-        refuse("the results page has figures, which need matplotlib: pip install 'seat-components[report]'")
+        refuse("the results page has figures, which need matplotlib: pip install matplotlib")
     done = options.results_only or run_plan(plan, options.minutes)
     page = options.results or plan.out / "results.md"
     given = {"plan": options.plan, "dataset": options.dataset, "out": options.out, "results": options.results}

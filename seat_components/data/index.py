@@ -1,4 +1,4 @@
-"""The content of an MSD dataset folder, as its dataset.json lists it."""
+"""The content of a dataset folder, of MSD's form or nnU-Net's, as its dataset.json lists it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seat_components.data.nnunet import in_msds_form, is_nnunets
 from seat_components.files import case_name, is_file, read_json_object, resolved
 from seat_components.refusals import refuse
 
-ADVICE = "dataset_dir must be the folder of an MSD task, with its dataset.json."
+ADVICE = "dataset_dir must be the folder of an MSD task, or nnU-Net's raw folder, with its dataset.json."
 CaseFiles: TypeAlias = dict[str, str]
 
 
@@ -36,12 +37,12 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
     """Read ``dataset_dir``/dataset.json. Entries whose file name begins with ``._`` are dropped (archive litter).
 
     Raises:
-        RefusalError: if the file is missing or not in MSD's form, if a path (after following links) leads
-            outside the dataset, if a case is listed twice, or if nothing is listed at all.
+        RefusalError: if the file is missing, or in neither MSD's form nor nnU-Net's, if a path (after following links)
+            leads outside the dataset, if a case is listed twice, or if nothing is listed at all.
     """
     root = resolved(dataset_dir)
     file = root / "dataset.json"
-    content = read_json_object(file, ADVICE)
+    content = dataset_content(file)
     training: dict[str, CaseFiles] = {}
     for entry in _entries(content, "training", file):
         if not (isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("image", "label"))):
@@ -63,6 +64,16 @@ def read_dataset(dataset_dir: str | Path) -> DatasetIndex:
     if not training and not test:
         refuse(f'{file} lists no case, neither under "training" nor under "test".')
     return DatasetIndex(file, training, tuple(test), _names(content, "modality"), _names(content, "labels"))
+
+
+def dataset_content(file: Path) -> dict[str, Any]:
+    """What a dataset.json says, in MSD's form.
+
+    Raises:
+        RefusalError: if there is no such file, or it says what has no meaning here (see ``in_msds_form``).
+    """
+    content = read_json_object(file, ADVICE)
+    return in_msds_form(content, file) if is_nnunets(content) else content
 
 
 def is_litter(path: str | Path) -> bool:

@@ -1,4 +1,4 @@
-"""From probabilities to a mask file: brought into the scan's own grid, named after it, written with its geometry."""
+"""From probabilities to a mask's file: brought into the scan's own grid, named after it, written with its geometry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import nibabel
 import numpy as np
 import torch
 from monai.data import FolderLayoutBase, NibabelWriter
-from monai.transforms import Invertd
+from monai.transforms import Invertd, MapTransform
+from scipy import ndimage
 
 from seat_components.data.nifti import NIFTI
 from seat_components.data.scans import scan_name
@@ -29,12 +30,14 @@ class InvertToLabelsd(Invertd):
         keys: entries with probabilities (K, *spatial).
         transform: the preprocessing to undo.
         orig_keys: the entry whose transforms are undone.
+        kept: an entry under which the probabilities in the scan's grid stay too, 0 to 1 and 1 in sum; None for none.
 
     The result is (1, *spatial), uint8, as MetaTensor with the scan's own affine.
     """
 
-    def __init__(self, keys: Any, transform: Any, orig_keys: Any = "image") -> None:
+    def __init__(self, keys: Any, transform: Any, orig_keys: Any = "image", kept: str | None = None) -> None:
         super().__init__(keys=keys, transform=transform, orig_keys=orig_keys, nearest_interp=False, to_tensor=True)
+        self.kept = kept
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """``data`` with masks under ``keys``.
@@ -51,7 +54,32 @@ class InvertToLabelsd(Invertd):
                 )
         result: dict[Hashable, Any] = super().__call__(data)
         for key in self.key_iterator(result):
+            if self.kept is not None:
+                # Cubic interpolation overshoots at boundaries.
+                shares = result[key].clamp(0, 1)
+                result[self.kept] = shares / shares.sum(dim=0, keepdim=True)
             result[key] = result[key].argmax(dim=0, keepdim=True).to(torch.uint8)
+        return result
+
+
+class LargestComponentd(MapTransform):
+    """Keep the largest connected piece of each label in a mask (1, *spatial), and make the others background.
+
+    Voxels that share a corner are connected. MONAI's transform of this kind needs scikit-image.
+    """
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """``data`` with changed masks under the keys."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            mask = result[key].clone()
+            for label in torch.unique(mask).tolist():
+                where = (torch.as_tensor(mask[0]) == label).cpu().numpy()
+                pieces, count = ndimage.label(where, np.ones((3,) * where.ndim))
+                if label > 0 and count > 1:
+                    largest = np.bincount(pieces[where]).argmax()
+                    mask[0, torch.from_numpy(where & (pieces != largest)).to(mask.device)] = 0
+            result[key] = mask
         return result
 
 
@@ -61,15 +89,17 @@ class MaskLayout(FolderLayoutBase):
     Args:
         output_dir: the folder of the masks.
         dataset_dir: the folder of the scans.
+        ending: what follows the scan's name; that of another kind of file must not be a mask's.
     """
 
-    def __init__(self, output_dir: str | Path, dataset_dir: str | Path) -> None:
+    def __init__(self, output_dir: str | Path, dataset_dir: str | Path, ending: str = ".nii.gz") -> None:
         self.output_dir = Path(output_dir)
         self.dataset_dir = dataset_dir
+        self.ending = ending
 
     def filename(self, subject: str | Path = "", **_: Any) -> str:
         """The mask's file for the scan ``subject``; its folder is made."""
-        file = self.output_dir / f"{scan_name(subject, self.dataset_dir)}.nii.gz"
+        file = self.output_dir / f"{scan_name(subject, self.dataset_dir)}{self.ending}"
         file.parent.mkdir(parents=True, exist_ok=True)
         return str(file)
 
@@ -98,7 +128,7 @@ class MaskWriter(NibabelWriter):
         self._header: Any = None
         if source.lower().endswith(NIFTI) and Path(source).is_file():
             scan = nibabel.load(source)
-            if tuple(scan.shape[:3]) != tuple(self.data_obj.shape):
+            if tuple(scan.shape[:3]) != tuple(self.data_obj.shape[:3]):
                 raise ValueError(f"The mask has shape {self.data_obj.shape}, but {source} has {scan.shape[:3]}.")
             self._header = scan.header.copy()
 
@@ -112,12 +142,20 @@ class MaskWriter(NibabelWriter):
             for set_form in (image.set_sform, image.set_qform):
                 set_form(self.affine, "scanner")
             image.header.set_xyzt_units("mm")
-        image.set_data_dtype(np.uint8)
+        image.set_data_dtype(self.data_obj.dtype)
         # The scan's display window would make labels 1, 2, … invisible.
         image.header["cal_min"] = image.header["cal_max"] = 0
         write_atomically(path, lambda stream: _write(image, stream, path.name.endswith(".gz")))
         if verbose:
             print(path)
+
+
+class ProbabilityWriter(MaskWriter):
+    """Writer for ``SaveImaged``: float32 probabilities in the scan's own grid, the classes along the fourth axis."""
+
+    def set_data_array(self, data_array: Any, channel_dim: int | None = 0, **_: Any) -> None:  # noqa: ARG002
+        """Take the probabilities (K, X, Y, Z)."""
+        self.data_obj = torch.as_tensor(data_array).movedim(0, -1).cpu().numpy().astype(np.float32)
 
 
 def _write(image: nibabel.Nifti1Image, stream: IO[bytes], compressed: bool) -> None:

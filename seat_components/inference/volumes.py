@@ -78,7 +78,10 @@ class VolumesRecord:
     def _record(self, engine: Engine) -> None:
         for output in engine.state.output:
             mask = output["pred"]
-            self.cases.append(self._case(mask, str(mask.meta["filename_or_obj"])))
+            case = self._case(mask, str(mask.meta["filename_or_obj"]))
+            if "probabilities" in output:
+                case["probabilities"] = f"{case['case']}_probabilities.nii"
+            self.cases.append(case)
         write_text_atomically(
             json.dumps(self.content(), indent=1, ensure_ascii=False) + "\n", self.output_dir / VOLUMES
         )

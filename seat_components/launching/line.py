@@ -28,4 +28,5 @@ def bundle_command(configs: Sequence[str], overrides: Mapping[str, object], bund
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str | Path) else json.dumps(value)
+    # Of flags, Fire knows True and False, as Python writes them.
+    return str(value) if isinstance(value, str | Path | bool) else json.dumps(value)

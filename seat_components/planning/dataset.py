@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seat_components.data import read_dataset
-from seat_components.data.index import CaseFiles
-from seat_components.files import is_file, read_json_object
+from seat_components.data.index import CaseFiles, dataset_content
+from seat_components.files import is_file
 from seat_components.refusals import refuse
 from seat_components.tasks.table import all_ct
 
@@ -54,7 +54,7 @@ def read_description(dataset_dir: str | Path) -> DatasetDescription:
             numbered 0, 1, 2, … or not named by plain words.
     """
     index = read_dataset(dataset_dir)
-    content = read_json_object(index.file)
+    content = dataset_content(index.file)
     if len(index.training) < 2:
         refuse(
             f'{index.file} lists {len(index.training)} labelled case(s) under "training", but training and validation '

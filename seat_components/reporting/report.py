@@ -35,7 +35,7 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
     if not runs:
         refuse("No run is named: name at least one output_dir to report on")
     if importlib.util.find_spec("matplotlib") is None:
-        refuse("The report draws with matplotlib, which is not installed: pip install 'seat-components[report]'")
+        refuse("The report draws with matplotlib, which is not installed: pip install matplotlib")
     # Here and not at the top: matplotlib is an optional extra, which importing this package must not need.
     from seat_components.reporting import pictures  # noqa: PLC0415
 

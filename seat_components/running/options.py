@@ -142,6 +142,8 @@ VALUES: Mapping[str, Option] = {
     "seed": _option(_SEED, "of all random numbers"),
     "strict": _option(FLAG, "whether a scan unlike the training data is refused, not only warned of"),
     "series": _option(_SERIES, "which DICOM series of a folder to take"),
+    "probabilities": _option(FLAG, "whether each class's probabilities are written beside the mask"),
+    "largest_component": _option(FLAG, "whether only the largest connected piece of each label is kept"),
     "resume": _option(FLAG, "whether to go on from the newest checkpoint of ckpt_dir"),
     "distributed": _option(FLAG, "whether the run has several processes"),
     "amp": _option(FLAG, "whether the network runs in 16 bit where that is safe"),

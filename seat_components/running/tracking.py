@@ -27,7 +27,7 @@ def tracking_faults(given: Given) -> list[str]:
         return []
     return [
         f"--tracking mlflow needs {', '.join(missing)}, not installed here. Install MLflow "
-        "(pip install 'seat-components[tracking]', or pip install mlflow for its web page too), or leave "
+        "(pip install mlflow-skinny sqlalchemy alembic, or pip install mlflow for its web page too), or leave "
         "--tracking out: TensorBoard's files and training_history.csv are written in any case."
     ]
 

@@ -208,6 +208,9 @@ def test_cards_keep_the_zoos_order_and_name_every_config(task):
     for name in ("train", "evaluate", "attack", "inference", "free", "multi_gpu_train", "resume", "finetune"):
         assert f"configs/{name}.json" in card
     shipped = (BUNDLES / task.bundle / "models" / "model.pt").exists()
+    metadata = config(task, "metadata.json")
+    for text in (card, metadata["task"], metadata["description"]):
+        assert ("to be trained" in text) is not shipped
     assert ("Not trained here" in card) is not shipped
     assert f"{len(fold_cases(task)[0])} training" in card
 

@@ -18,11 +18,15 @@ from seat_components.launching import bundle_command, start
 ROOT = Path(__file__).parents[2]
 METHODS = ("free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
 OUT = {"ckpt_dir": "out", "output_dir": "out"}
-# Words → configs, and the paths that they set, relative to the caller's folder.
+# Words → configs, and what they set: paths relative to the caller's folder, and flags.
 LINES = {
     "predict a.nii.gz -o out --bundle BUNDLE": (["inference"], {"dataset_dir": "a.nii.gz", "output_dir": "out"}),
     "predict --bundle=BUNDLE --out out scans --weights w.pt": (
         ["inference"], {"dataset_dir": "scans", "output_dir": "out", "weights": "w.pt"},
+    ),
+    "predict a.nii.gz -o out --bundle BUNDLE --probabilities --largest-component": (
+        ["inference"],
+        {"dataset_dir": "a.nii.gz", "output_dir": "out", "probabilities": True, "largest_component": True},
     ),
     "train BUNDLE data": (["train"], {"dataset_dir": "data"}),
     "train BUNDLE --method seat data": (["train"], {"dataset_dir": "data"}),
@@ -59,7 +63,7 @@ def test_a_word_prints_its_line_and_becomes_it(typed, name, became, tmp_path, ca
     further = ["--epochs", "3", "--patch_size", "[8, 8, 8]", "--amp=False"]
     assert main([*typed.replace("BUNDLE", name).split(), *further]) == 0
     configs, paths = LINES[typed]
-    values = {name: tmp_path / path for name, path in paths.items()}
+    values = {name: value if value is True else tmp_path / value for name, value in paths.items()}
     line = [*bundle_command(configs, values, ROOT / "bundles" / Path(name).name), *further]
     assert line[0] == sys.executable
     assert len(became) == 1

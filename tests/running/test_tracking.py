@@ -31,7 +31,7 @@ def tracked(folder, configs, cwd, **overrides):
 
 def runs(database):
     """The runs in MLflow's database, oldest first: ``(status, {metric: [(step, value), …]})``."""
-    mlflow = pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
+    mlflow = pytest.importorskip("mlflow", reason="needs MLflow: pip install mlflow-skinny sqlalchemy alembic")
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}")
     found = client.search_runs([client.get_experiment_by_name("monai_experiment").experiment_id])
     found.sort(key=lambda run: run.info.start_time)
@@ -55,7 +55,7 @@ def copy(bundle, tmp_path):
 
 @pytest.mark.slow
 def test_a_stopped_and_resumed_training_is_one_run_and_each_evaluation_another(copy, task04_phantom, tmp_path):
-    pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
+    pytest.importorskip("mlflow", reason="needs MLflow: pip install mlflow-skinny sqlalchemy alembic")
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     options = {**SMALL, "dataset_dir": str(task04_phantom)}
@@ -96,7 +96,7 @@ def require_same_in_tensorboard(output, metrics):
 
 @pytest.mark.slow
 def test_another_place_is_taken_and_inference_is_tracked(copy, task04_phantom, tmp_path):
-    pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
+    pytest.importorskip("mlflow", reason="needs MLflow: pip install mlflow-skinny sqlalchemy alembic")
     weights = tmp_path / "weights.pt"
     torch.save(ConfigParser(UNET).get_parsed_content("").state_dict(), weights)
     database = tmp_path / "elsewhere.db"
@@ -118,7 +118,8 @@ def test_every_config_that_runs_asks_first(bundle):
         if "initialize" in (content := json.loads(file.read_text()))
     ]
     assert len(starts) == 5
-    assert all(start[0] == "$seat_running.check_command_line()" for start in starts)
+    assert all("optional_import('seat_components')" in start[0] for start in starts)
+    assert all(start[1] == "$seat_running.check_command_line()" for start in starts)
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def trained_bundle(task, folder, data):
 def require_run(command, trained, data, folder, warm):
     """Type ``command`` in a copy of the bundle ``trained``: it ends well and leaves what it should."""
     if "mlflow" in command:
-        pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
+        pytest.importorskip("mlflow", reason="needs MLflow: pip install mlflow-skinny sqlalchemy alembic")
     bundle = shutil.copytree(trained, folder / "bundle")
     trains = "train.json" in command and not any(
         overlay in command for overlay in ("evaluate", "attack", "corrupt.json", "certify.json")

@@ -62,34 +62,48 @@ def test_wheel_and_source_archive_hold_template_table_and_folds(archives):
 
 @pytest.fixture(scope="module")
 def python(archives, tmp_path_factory):
-    """An environment with the wheel alone; the libraries it needs are lent by this one."""
+    """An environment into which pip has installed the wheel; the libraries that it asks for are lent by this one."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False)
-    purelib = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
-    shutil.unpack_archive(next(archives.glob("*.whl")), purelib, "zip")
-    # Its own .pth files are not read there, so that an editable installation stays out.
-    (purelib / "lent.pth").write_text(sysconfig.get_path("purelib"))
-    return folder / "bin" / "python"
+    venv.create(folder / "own", with_pip=False)
+    python = folder / "own" / "bin" / "python"
+    lent = folder / "lent"
+    lent.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        # An editable installation of the package itself stays out.
+        if "seat_components" not in entry.name and entry.suffix != ".pth":
+            (lent / entry.name).symlink_to(entry)
+    own = sysconfig.get_path("purelib", "venv", {"base": str(folder / "own"), "platbase": str(folder / "own")})
+    (Path(own) / "lent.pth").write_text(str(lent))
+    # No index is asked: pip finds all that the wheel requires among what is lent, or says what is missing.
+    install = ["-m", "pip", "--python", python, "install", "--no-index", next(archives.glob("*.whl"))]
+    done = run(sys.executable, install, folder)
+    assert done.returncode == 0, done.stdout
+    return python
 
 
-def run(python, words, cwd):
+def run(program, words, cwd):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    words = [str(python), *map(str, words)]
+    words = [str(program), *map(str, words)]
     return subprocess.run(
         words, cwd=cwd, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
 
 
-def test_an_installed_package_renders_a_bundle_and_runs_one_from_its_zip(python, tmp_path):
+def test_an_installed_package_renders_a_bundle_and_segments_with_one_from_its_zip(python, task04_phantom, tmp_path):
     where = run(python, ["-c", "import seat_components; print(seat_components.__file__)"], tmp_path)
     assert str(python.parents[1]) in where.stdout
-    rendered = run(python, ["-m", "seat_components", "bundles", "--tasks", "Task02_Heart", "--out", "made"], tmp_path)
+    seat = python.parent / "seat"
+    rendered = run(seat, ["bundles", "--tasks", "Task02_Heart", "--out", "made"], tmp_path)
     assert rendered.returncode == 0, rendered.stdout
-    shutil.unpack_archive(bundle_zip(ROOT / "bundles" / "msd_task04_hippocampus", tmp_path), tmp_path)
-    phantom = ["-m", "seat_components", "phantom", "--task", "Task04_Hippocampus", "--out", tmp_path / "data"]
-    assert run(python, [*phantom, "--training", 1, "--validation", 1], tmp_path).returncode == 0
+    shutil.unpack_archive(bundle_zip(ROOT / "bundles" / "msd_task04_hippocampus", tmp_path), tmp_path / "bundles")
+    scan = sorted((task04_phantom / "imagesTs").glob("*.nii.gz"))[0]
+    (tmp_path / "scans").mkdir()
+    shutil.copy(scan, tmp_path / "scans")
+    short = run(seat, ["predict", f"scans/{scan.name}", "-o", "short", "--bundle", "msd_task04_hippocampus"], tmp_path)
+    assert short.returncode == 0, short.stdout
     words = ["-m", "monai.bundle", "run", "--config_file", "configs/inference.json"]
-    folders = ["--dataset_dir", tmp_path / "data", "--output_dir", tmp_path / "masks"]
-    result = run(python, [*words, *folders], tmp_path / "msd_task04_hippocampus")
-    assert result.returncode == 0, result.stdout
-    assert len(list((tmp_path / "masks").glob("*.nii.gz"))) == 2
+    folders = ["--dataset_dir", tmp_path / "scans", "--output_dir", tmp_path / "long"]
+    long = run(python, [*words, *folders], tmp_path / "bundles" / "msd_task04_hippocampus")
+    assert long.returncode == 0, long.stdout
+    masks = [tmp_path / folder / scan.name for folder in ("short", "long")]
+    assert masks[0].read_bytes() == masks[1].read_bytes()
