@@ -112,6 +112,7 @@ def _seconds(config: ConfigParser) -> float:
         # The gradient at the image as well, as a step on the perturbation needs it.
         output = loss(network(image.requires_grad_()), label)
         output.backward()
-        float(sum(part.grad.sum() for part in network.parameters() if part.grad is not None))  # waits for the device
+        # Asking for a value waits for the device.
+        float(sum(part.grad.sum() for part in network.parameters() if part.grad is not None))
         took.append(clock() - start)
     return min(took[1:])
