@@ -87,8 +87,8 @@ def costs_in_words(costs: Sequence[Cost]) -> str:
     trainings, total = sum(one.trainings for one in costs), sum(one.backpropagations for one in costs)
     hours = sum(one.hours for one in costs)
     return (
-        f"{markdown_table(header, rows)}\n{trainings} trainings, {total} backpropagations: about {hours:.1f} core hours "
-        f"(on a GPU: hours of it). {_NOTE}"
+        f"{markdown_table(header, rows)}\n{trainings} trainings, {total} backpropagations: about {hours:.1f} core "
+        f"hours (on a GPU: hours of it). {_NOTE}"
     )
 
 
