@@ -27,7 +27,8 @@ def figures(found: Sequence[Checkpoint], plan: Plan, page: Path) -> list[str]:
     from seat_components.reporting.style import png  # noqa: PLC0415
     from seat_components.reporting.training_figures import gradient_norm_by_window  # noqa: PLC0415
 
-    methods = shown(methods_of_plan(found, plan))
+    measured = methods_of_plan(found, plan)
+    methods = shown(measured)
     names = {method.name for method in methods}
     first = sorted((run[0] for run in by_run(found)), key=lambda one: one.history.backpropagations)
     longest = {_line(plan, one.run): one.records for one in first}
@@ -45,7 +46,7 @@ def figures(found: Sequence[Checkpoint], plan: Plan, page: Path) -> list[str]:
     if len(methods) > 1:
         drawn["dice_by_cost"] = (
             f"Dice against backpropagations per batch under {next(iter(plan.attacks))}; bars: 95 % over three seeds or "
-            "more. Of each kind of run the best in the worst case; the table above has all",
+            "more" + ("" if methods == measured else ". Of each kind of run the best; the tables above have all"),
             dice_by_cost(methods),
         )
     lines = ["## Figures\n"]
