@@ -31,13 +31,17 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=path, help="folder of the runs (the plan's)")
     parser.add_argument("--results", type=path, help="Markdown page to write (results.md among the runs)")
     parser.add_argument("--minutes", type=minutes, help="stop after this time; the next call goes on")
+    parser.add_argument("--dry-run", action="store_true", help="only say what the trainings will take")
     parser.add_argument("--results-only", action="store_true", help="only write the page again")
 
 
 def _experiment(options: argparse.Namespace) -> None:
-    from seat_components.experiments import read_plan, run_plan, write_results
+    from seat_components.experiments import costs_in_words, costs_of, read_plan, run_plan, write_results
 
     plan = read_plan(options.plan, options.dataset, options.out)
+    if options.dry_run:
+        print(costs_in_words(costs_of(plan)))
+        return
     if find_spec("matplotlib") is None:
         refuse("the results page has figures, which need matplotlib: pip install matplotlib")
     done = options.results_only or run_plan(plan, options.minutes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from seat_components.attacks import SEA_RADII
+from seat_components.attacks import ATTACKS, SEA_RADII
 from seat_components.refusals import refuse
 
 
@@ -179,15 +179,20 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def protocol_of(name: str, steps: int | None = None, draws: int = 1) -> Protocol:
-    """Protocol ``name`` with its own steps or others, for so many draws.
+    """Protocol ``name``, or the attack of that name alone, with its own steps or others, for so many draws.
 
     Raises:
-        RefusalError: if there is no such protocol, or ``steps`` or ``draws`` is not a whole number above 0.
+        RefusalError: if there is no such protocol or attack, or ``steps`` or ``draws`` is not a whole number above 0.
     """
-    if name not in PROTOCOLS:
-        refuse(f"'{name}' is not an attack protocol. Take --protocol {' or '.join(PROTOCOLS)}.")
+    alone = {attack: Protocol((AttackSetting(attack, {"steps": 20}),)) for attack in ATTACKS if attack != "random"}
+    protocols = {**alone, **PROTOCOLS}
+    if name not in protocols:
+        refuse(
+            f"'{name}' is not an attack protocol. Take --protocol {' or '.join(PROTOCOLS)}, or the name of a single "
+            f"attack: {', '.join(alone)}."
+        )
     if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
         refuse(f"steps is {steps!r}, but it must be a whole number, 1 or more, or null for the protocol's own")
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 1:
         refuse(f"draws is {draws!r}, but it must be a whole number, 1 or more: how often a network is asked each time")
-    return replace(PROTOCOLS[name].scaled(steps), draws=draws)
+    return replace(protocols[name].scaled(steps), draws=draws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def read_checkpoints(plan: Plan) -> list[Checkpoint]:
             if history is not None:
                 found += [_checkpoint(plan, run, seed, weights, history) for weights in plan.weights]
     return found
+
+
+def by_run(found: Sequence[Checkpoint]) -> list[list[Checkpoint]]:
+    """The checkpoints of each run and kind of weights, of all its seeds, in order."""
+    runs: dict[tuple[str, str], list[Checkpoint]] = {}
+    for one in found:
+        runs.setdefault((one.run, one.weights), []).append(one)
+    return list(runs.values())
 
 
 def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History) -> Checkpoint:

@@ -1,21 +1,17 @@
-"""The questions that an experiment answers: runs against each other, paired over cases, and against other settings."""
+"""The questions that an experiment answers: runs against each other, paired over cases and seeds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
-from monai.bundle import ConfigParser
-
-from seat_components.experiments.checkpoints import Checkpoint
+from seat_components.experiments.checkpoints import Checkpoint, by_run
 from seat_components.experiments.intervals import FEWEST, markdown_table, paired_difference, rank_correlation
 from seat_components.experiments.plan import Plan
 from seat_components.records.attacked import WORST
 from seat_components.records.theory import Theory
 from seat_components.reporting.tables import NONE
-from seat_components.training import SelfAdaptiveSchedule
 
 _PAR = 0.02
 """Two methods are on par if their Dice differs by less."""
@@ -27,35 +23,40 @@ _PREDICTORS: dict[str, Callable[[Theory], float]] = {
 
 
 def against(found: Sequence[Checkpoint], yardstick: str, attacks: Sequence[str]) -> str:
-    """Every other run minus ``yardstick``'s of the same seed, in clean and worst-case Dice, and at what cost.
+    """Every other run minus ``yardstick``, seed by seed, in clean and worst-case Dice, and at what cost.
 
     Empty without the yardstick, or with nothing beside it.
     """
     base = {one.seed: one for one in found if one.run == yardstick}
     rows = []
-    for one in found:
-        if one.run == yardstick or one.seed not in base:
+    for run in by_run(found):
+        pairs = [(one, base[one.seed]) for one in run if one.seed in base]
+        if run[0].run == yardstick or not pairs:
             continue
-        other = base[one.seed]
-        backpropagations = one.history.backpropagations / other.history.backpropagations
         rows.append(
             [
-                one.records.name,
-                f"{backpropagations:.0%}",
-                f"{one.seconds / other.seconds:.0%}",
-                difference(one.clean, other.clean),
-                *(difference(one.worst(name), other.worst(name)) for name in attacks),
+                run[0].run,
+                _share(pairs, lambda one: one.history.backpropagations),
+                _share(pairs, lambda one: one.seconds),
+                difference([(one.clean, other.clean) for one, other in pairs]),
+                *(difference([(one.worst(name), other.worst(name)) for one, other in pairs]) for name in attacks),
             ]
         )
     header = ["run", "backpropagations", "time", "clean Dice", *(f"worst case, {name}" for name in attacks)]
     return markdown_table(header, rows) if rows else ""
 
 
-def difference(one: Mapping[str, float], other: Mapping[str, float]) -> str:
-    """``one`` − ``other`` over their common cases with its 95 % interval, and what that says about being on par."""
-    if not set(one) & set(other):
+def _share(pairs: Sequence[tuple[Checkpoint, Checkpoint]], cost: Callable[[Checkpoint], float]) -> str:
+    """What the first of all pairs cost, as a share of what the second did."""
+    return f"{sum(cost(one) for one, _ in pairs) / sum(cost(other) for _, other in pairs):.0%}"
+
+
+def difference(pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> str:
+    """The first minus the second of each seed's pair, over their common cases, with the 95 % interval and a verdict."""
+    measured = [(one, other) for one, other in pairs if set(one) & set(other)]
+    if not measured:
         return NONE
-    mean, low, high = paired_difference(one, other)
+    mean, low, high = paired_difference(measured)
     if math.isnan(low):
         return f"{mean:+.4f}"
     return f"{mean:+.4f} ({low:+.4f} to {high:+.4f}): {verdict(low, high)}"
@@ -78,10 +79,13 @@ def choice_of_weights(found: Sequence[Checkpoint], plan: Plan) -> str:
     attacks = list(plan.attacks)
     chosen = {(one.run, one.seed, one.weights): one for one in found}
     rows = []
-    for one in found:
-        final = chosen.get((one.run, one.seed, "model_final.pt"))
-        if one.weights == "model.pt" and final is not None and one.run not in under_attack:
-            rows.append([one.records.name, *(difference(one.worst(name), final.worst(name)) for name in attacks)])
+    for run in by_run(found):
+        if run[0].weights != "model.pt" or run[0].run in under_attack:
+            continue
+        pairs = [(one, final) for one in run if (final := chosen.get((one.run, one.seed, "model_final.pt")))]
+        if pairs:
+            of = [difference([(one.worst(name), other.worst(name)) for one, other in pairs]) for name in attacks]
+            rows.append([run[0].run, *of])
     header = ["run", *(f"worst case, {name}" for name in attacks)]
     return markdown_table(header, rows) if rows and len(plan.weights) > 1 else ""
 
@@ -130,69 +134,9 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     if not parts:
         return []
     note = (
-        "Differences are paired over the cases that both have, with their 95 % bootstrap interval. "
+        "Differences are paired over the cases that both have, with their 95 % interval: by the bootstrap over cases, "
+        "or, of several seeds, for other cases and other seeds alike. "
         f"On par: the interval lies within ±{_PAR:g}; undecided: it holds 0 and reaches beyond ±{_PAR:g}. "
         f"Fewer than {FEWEST} cases have no interval.\n"
     )
     return ["## Questions\n", note, *parts]
-
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "q = 1": {"update_every": 1},
-    "q = 2": {"update_every": 2},
-    "q = 3": {"update_every": 3},
-    "φ = 1": {"relax": 1.0},
-    "φ = 1.05": {"relax": 1.05},
-    "φ = 1.2": {"relax": 1.2},
-    "g_max = 3": {"g_max": 3},
-    "g_max = 8": {"g_max": 8},
-    "g_min = 3": {"g_min": 3},
-    "threshold renewed only where g changes": {"update_threshold": "on_change"},
-    "threshold renewed only where g changes, φ = 1": {"update_threshold": "on_change", "relax": 1.0},
-}
-
-_ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
-
-
-def schedule_of(plan: Plan, run: str) -> SelfAdaptiveSchedule | None:
-    """The schedule that ``run`` trains with, new; None for a method that does not adapt."""
-    entry = plan.runs[run]
-    config = ConfigParser()
-    config.read_config([str(plan.bundle / "configs" / f"{name}.json") for name in ("train", *entry.overlays)])
-    for name, value in {**plan.common, **plan.train, **entry.train}.items():
-        config[name] = value
-    schedule = config.get_parsed_content("schedule") if "schedule" in config else None
-    return schedule if isinstance(schedule, SelfAdaptiveSchedule) else None
-
-
-def asked(schedule: SelfAdaptiveSchedule, norms: Sequence[float]) -> list[int]:
-    """g of each epoch that a new ``schedule`` asks for, where epoch i + 1 ends with gradient norm ``norms[i]``."""
-    return [schedule.g] + [schedule.update(epoch, norm) for epoch, norm in enumerate(norms[:-1], start=1)]
-
-
-def first_difference(recorded: Sequence[int], other: Sequence[int]) -> str:
-    """Where another setting leaves the recorded run; what it would do after that, the record cannot tell."""
-    for epoch, (before, after) in enumerate(zip(recorded, other, strict=True), start=1):
-        if before != after:
-            return f"epoch {epoch}: {after} for {before}"
-    return "the same training"
-
-
-def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
-    """A table of settings by run; empty without a run of SEAT."""
-    columns: dict[str, list[str]] = {}
-    for one in found:
-        schedule = schedule_of(plan, one.run)
-        if schedule is None:
-            continue
-        norms = one.history["gradient_norm"].tolist()
-        own = {name: getattr(schedule, name) for name in _ARGUMENTS}
-        recorded = one.history["g"].astype(int).tolist()
-        columns[one.records.name] = [
-            "its own"
-            if own == {**own, **changed}
-            else first_difference(recorded, asked(SelfAdaptiveSchedule(**{**own, **changed}), norms))
-            for changed in SETTINGS.values()
-        ]
-    rows = [[title, *cells] for title, *cells in zip(SETTINGS, *columns.values(), strict=True)]
-    return markdown_table(["setting", *columns], rows) if columns else ""

@@ -56,12 +56,16 @@ class Run(ClosedRecord):
         train: overrides of its training.
         pretrained: name of the run whose ``model.pt`` it starts from (with the overlay ``finetune``).
         continues: name of the run whose finished training it extends; its ``epochs`` are the new total.
+        line: what it is one budget of: runs of one line are joined in pictures; its own name by default.
+        kind: what that is a variant of: pictures show the best line of each; by default what stands before "-".
     """
 
     overlays: Rows[FileName] = ()
     train: Overrides = Field(default_factory=dict)
     pretrained: str | None = None
     continues: str | None = None
+    line: str = ""
+    kind: str = ""
 
 
 class Plan(ClosedRecord):
@@ -77,6 +81,7 @@ class Plan(ClosedRecord):
         train: overrides of every training.
         evaluate: overrides of every evaluation.
         attacks: overrides of attack.json by the name of the attack's folder, as ``{"paper": {"protocol": "paper"}}``.
+        theory: whether the theory's quantities are measured as well.
         weights: which of a run's weights are attacked: "model.pt" (best validation) and "model_final.pt".
         runs: by name, which is their folder's too, in the order in which they are done.
         remark: said at the top of the results, e.g. what was scaled down.
@@ -93,6 +98,7 @@ class Plan(ClosedRecord):
     evaluate: Overrides = Field(default_factory=dict)
     attacks: dict[Annotated[str, AfterValidator(_attack_name)], Overrides] = Field(default_factory=dict)
     weights: Annotated[Rows[str], AfterValidator(_weights)] = ("model.pt",)
+    theory: bool = True
     remark: str = ""
 
     @model_validator(mode="after")

@@ -10,14 +10,17 @@ from statistics import fmean
 import numpy as np
 
 from seat_components.evaluation.theory import margin_loss
-from seat_components.experiments.checkpoints import Checkpoint, read_checkpoints
-from seat_components.experiments.comparisons import other_settings, sections
+from seat_components.experiments.checkpoints import Checkpoint, by_run, read_checkpoints
+from seat_components.experiments.comparisons import sections
+from seat_components.experiments.figures import figures
 from seat_components.experiments.intervals import interval, markdown_table
 from seat_components.experiments.plan import Plan
+from seat_components.experiments.schedules import other_settings
 from seat_components.records.attacked import CLEAN, WORST
 from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 from seat_components.reporting import paper
+from seat_components.reporting.methods import over_seeds
 from seat_components.reporting.tables import NONE, duration, number
 
 _MOST_NAMED = 12
@@ -54,9 +57,8 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
     parts += [
         *sections([one for one in found if one.is_finished], plan),
         _settings(best, plan),
-        "## Theory\n",
-        _theory(found, plan),
-        *_figures(best, page),
+        *(["## Theory\n", _theory(found, plan)] if plan.theory else []),
+        *figures(best, plan, page),
     ]
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
     return page
@@ -70,21 +72,23 @@ def _costs(found: Sequence[Checkpoint]) -> str:
         "paper, 300 epochs",
         "training time",
         "peak memory",
-        "clean Dice, whole volumes (95 % over cases)",
+        "clean Dice, whole volumes (95 %)",
     ]
     rows = []
-    for one in found:
+    for run in by_run(found):
+        one, is_finished = run[0], all(one.is_finished for one in run)
+        epochs = min(one.history.epochs for one in run)
         published = paper.backpropagations(one.records.task)
         of_method = published.get(_PUBLISHED_AS.get(one.run, ""))
         rows.append(
             [
-                one.records.name,
-                str(one.history.epochs) if one.is_finished else f"{one.history.epochs}, unfinished",
-                f"{one.history.backpropagations:g}",
+                one.run,
+                str(epochs) if is_finished else f"{epochs}, unfinished",
+                f"{fmean(one.history.backpropagations for one in run):.4g}",
                 NONE if of_method is None else str(of_method),
-                duration(one.history["seconds"].tolist()),
-                NONE if math.isnan(one.peak_mib) else f"{one.peak_mib:.0f} MiB",
-                interval(list(one.clean.values())),
+                duration([fmean(one.seconds for one in run)]),
+                NONE if math.isnan(peak := max(one.peak_mib for one in run)) else f"{peak:.0f} MiB",
+                interval([one.clean for one in run]),
             ]
         )
     return markdown_table(header, rows)
@@ -96,7 +100,7 @@ def _missing(plan: Plan, found: Sequence[Checkpoint]) -> str:
 
 
 def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[str]) -> str:
-    """Mean Dice of each checkpoint under each attack of the attack run ``name``, as Markdown."""
+    """Mean Dice of each run's weights under each attack of the attack run ``name``, over its seeds, as Markdown."""
     done = [one for one in found if one.worst(name)]
     if not done:
         return "Not done yet.\n"
@@ -104,13 +108,11 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
     attacks = [attack for attack in names if attack != WORST]
     first = done[0].attacks[name]
     rows = []
-    for one in done:
-        record = one.attacks[name]
-        which = f"{one.records.name}, {one.weights}" if len(weights) > 1 else one.records.name
-        values = [
-            number(record.mean_dice(attack, 0 if attack == CLEAN else record.compared_eps or 0)) for attack in attacks
-        ]
-        rows.append([which, *values, interval(list(one.worst(name).values()))])
+    for run in by_run(done):
+        which = f"{run[0].run}, {run[0].weights}" if len(weights) > 1 else run[0].run
+        records = [one.attacks[name] for one in run]
+        values = [fmean(_mean_dice(record, attack) for record in records) for attack in attacks]
+        rows.append([which, *map(number, values), interval([one.worst(name) for one in run])])
     for epochs in paper.CHECKPOINT_EPOCHS:
         published = [paper.dice(done[0].records.task, attack).get(epochs, math.nan) for attack in attacks]
         comparable = first.protocol == "paper" and first.at_papers_budget
@@ -122,9 +124,14 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
     columns = [_column(first, attack) for attack in attacks]
     text = (
         f"Mean foreground Dice at ε = {first.eps_in_words(first.compared_eps or 0)} "
-        f"on {len(cases)} validation cases{named}; the worst attack per case with its 95 % interval.\n"
+        f"on {len(cases)} validation cases{named}; the worst attack per case with its 95 % interval"
+        f"{' over cases and seeds' if len(done) > len(by_run(done)) else ''}.\n"
     )
-    return text + "\n" + markdown_table(["run", *columns, "worst (95 % over cases)"], rows)
+    return text + "\n" + markdown_table(["run", *columns, "worst (95 %)"], rows)
+
+
+def _mean_dice(record: Robustness, attack: str) -> float:
+    return record.mean_dice(attack, 0 if attack == CLEAN else record.compared_eps or 0)
 
 
 def _column(record: Robustness, attack: str) -> str:
@@ -135,15 +142,28 @@ def _column(record: Robustness, attack: str) -> str:
 
 def _over_seeds(found: Sequence[Checkpoint], name: str) -> str:
     rows = []
-    for run in dict.fromkeys(one.run for one in found):
-        means = [fmean(one.worst(name).values()) for one in found if one.run == run and one.worst(name)]
-        if len(means) > 1:
-            rows.append([run, ", ".join(map(number, means)), interval(means)])
-    return markdown_table(["run", "worst, mean of each seed", "mean (95 % over seeds)"], rows) if rows else ""
+    for run in by_run([one for one in found if one.worst(name)]):
+        if len(run) > 1:
+            clean = [fmean(values) for one in run if (values := one.clean.values())]
+            worst = [fmean(one.worst(name).values()) for one in run]
+            cost = fmean(one.history.backpropagations for one in run)
+            rows.append([run[0].run, f"{cost:.4g}", *(cell for means in (clean, worst) for cell in _of_seeds(means))])
+    header = ["run", "backpropagations per batch"]
+    header += [f"{what}{part}" for what in ("clean", "worst") for part in (", mean of each seed", " (95 % over seeds)")]
+    return markdown_table(header, rows) if rows else ""
+
+
+def _of_seeds(means: Sequence[float]) -> tuple[str, str]:
+    """The mean of each seed, and theirs with its interval."""
+    if not means:
+        return NONE, NONE
+    mean, half = over_seeds(means)
+    return ", ".join(map(number, means)), number(mean) if math.isnan(half) else f"{mean:.4f} ± {half:.4f}"
 
 
 def _settings(found: Sequence[Checkpoint], plan: Plan) -> str:
-    table = other_settings(found, plan)
+    # Seeds of a run differ little in what they would have asked for: the first stands for all.
+    table = other_settings([run[0] for run in by_run(found)], plan)
     if not table:
         return ""
     text = (
@@ -178,28 +198,3 @@ def _theory(found: Sequence[Checkpoint], plan: Plan) -> str:
     )
     header = ["checkpoint", "mean margin", *losses, "log Φ", "‖∇_x ℓ‖₁", "‖∇_x ℓ‖₂"]
     return text + "\n" + markdown_table(header, rows)
-
-
-def _figures(found: Sequence[Checkpoint], page: Path) -> list[str]:
-    # Here and not at the top: matplotlib is an optional extra, which importing this package must not need.
-    from seat_components.reporting.robustness_figures import dice_by_budget  # noqa: PLC0415
-    from seat_components.reporting.style import png  # noqa: PLC0415
-    from seat_components.reporting.training_figures import gradient_norm_by_window  # noqa: PLC0415
-
-    records = [one.records for one in found]
-    length = max(1, min(50, max(one.history.epochs for one in found) // 4))
-    figures = {
-        "gradient_norm": (
-            "Mean gradient norm K̃ per method (the paper's Figure 1)",
-            gradient_norm_by_window(records, length),
-        ),
-    }
-    attacked = [one for one in records if one.robustness is not None]
-    if attacked:
-        figures["dice_by_budget"] = ("Dice against ε per method (the paper's Figure 2)", dice_by_budget(attacked))
-    lines = ["## Figures\n"]
-    for name, (caption, figure) in figures.items():
-        file = page.with_name(f"{page.stem}_{name}.png")
-        file.write_bytes(png(figure))
-        lines.append(f"![{caption}]({file.name})\n\n{caption}.\n")
-    return lines

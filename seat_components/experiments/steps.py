@@ -201,6 +201,8 @@ def _examinations(plan: Plan, run: str, seed: int, weights: str) -> Iterator[Ste
     yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
     for name, overrides in plan.attacks.items():
         yield step(name, f"attack {name}", ["train", "attack"], overrides)
+    if not plan.theory:
+        return
     limits = [int(attack.get("max_cases") or 0) for attack in plan.attacks.values()]
     limit = 0 if 0 in limits else max(limits, default=0)  # 0: all cases
     program = ("-m", "seat_components.evaluation.theory", "--weights", str(file), "--out", str(folder / "theory"))

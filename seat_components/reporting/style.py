@@ -27,7 +27,7 @@ METHODS = {"clean": GREY, "random": _SKY, "free": _ORANGE, "pgd": _PURPLE, "seat
 _OTHERS = (_GREEN, VERMILION, BLACK)
 _LONGEST_NAME = 60
 _LINES = ("-", "--", ":", "-.")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _ATTACKS = {
     "clean": (GREY, "-", "o"),
     "random": (GREY, ":", "x"),
@@ -51,10 +51,18 @@ Line = tuple[str, str, str]
 
 
 def run_styles(runs: Sequence[RunRecords]) -> list[Line]:
-    """(colour, line, marker) of each run: the colour says the method, the line tells runs of one method apart."""
-    methods = [run.description.method.lower().partition("-")[0] for run in runs]
+    """(colour, line, marker) of each run by its method: see ``method_styles``."""
+    return method_styles([run.description.method.lower().partition("-")[0] for run in runs])
+
+
+def method_styles(methods: Sequence[str]) -> list[Line]:
+    """(colour, line, marker) of each: the colour says the method, the line tells those of one method apart.
+
+    Eight different methods have eight colours and markers.
+    """
     unknown = list(dict.fromkeys(method for method in methods if method not in METHODS))
-    colours = METHODS | {method: _OTHERS[i % len(_OTHERS)] for i, method in enumerate(unknown)}
+    free = (*_OTHERS, *(colour for method, colour in METHODS.items() if method not in methods))
+    colours = METHODS | {method: free[i % len(free)] for i, method in enumerate(unknown)}
     ranks = [methods[:i].count(method) for i, method in enumerate(methods)]
     return [
         (colours[method], _LINES[rank % len(_LINES)], MARKERS[i % len(MARKERS)])

@@ -34,6 +34,13 @@ def test_protocols_name_known_attacks_and_keep_their_promises():
         protocol_of("strongest")
 
 
+def test_a_single_attack_is_a_protocol_of_its_own():
+    (alone,) = protocol_of("pgd-ce", steps=10).attacks
+    assert (alone.attack, alone.options) == ("pgd-ce", {"steps": 10})
+    with pytest.raises(RefusalError, match="random"):
+        protocol_of("random")
+
+
 def test_steps_are_the_longest_attack_s_and_the_rest_in_proportion():
     full = {setting.attack: setting.options for setting in protocol_of("strong", steps=300).attacks}
     assert (full["apgd-dice"]["steps"], full["apgd-ce"]["steps"]) == (300, 150)

@@ -215,7 +215,7 @@ def test_an_experiment_is_killed_goes_on_and_ends_in_a_page(tmp_path, bundle, ta
     assert "| seat-3 | 3 | 5 | —" in text  # 1, 2 and 2 backpropagations per batch
     assert "each run minus" not in text, "none of these is a run that others are compared with"
     assert "unfinished" not in text
-    assert text.count("![") == 2
+    assert text.count("![") == 3
     assert (tmp_path / "page_dice_by_budget.png").is_file()
     # What a stopped attack leaves behind is of fewer cases than the others': it is not compared.
     for mark in (tmp_path / "out").rglob("quick.done.json"):

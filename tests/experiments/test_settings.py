@@ -7,7 +7,14 @@ import pytest
 
 from seat_components.experiments import Plan, Run
 from seat_components.experiments.checkpoints import Checkpoint
-from seat_components.experiments.comparisons import SETTINGS, asked, first_difference, other_settings, schedule_of
+from seat_components.experiments.schedules import (
+    SETTINGS,
+    asked,
+    config_of,
+    first_difference,
+    other_settings,
+    schedule_of,
+)
 from seat_components.records.history import COLUMNS, History
 from seat_components.records.run import RunDescription
 from seat_components.reporting.records import RunRecords
@@ -36,10 +43,10 @@ def checkpoint(run, g):
 
 
 def test_a_runs_schedule_is_the_bundles_with_the_plans_overrides(plan):
-    assert (schedule_of(plan, "seat").update_every, schedule_of(plan, "seat").g_min) == (1, 2)
-    assert (schedule_of(plan, "slow").update_every, schedule_of(plan, "slow").g_min) == (3, 3)
-    assert schedule_of(plan, "free-5") is None
-    assert schedule_of(plan, "clean") is None
+    seat, slow, free, clean = (schedule_of(config_of(plan, run)) for run in plan.runs)
+    assert (seat.update_every, seat.g_min) == (1, 2)
+    assert (slow.update_every, slow.g_min) == (3, 3)
+    assert (free.plan(2), clean.plan(2)) == ([5, 5], [1, 1])
 
 
 def test_the_last_norm_asks_for_no_epoch_of_the_run():

@@ -85,7 +85,7 @@ def test_the_papers_values_stand_beside_ours(written_report: WrittenReport) -> N
 def test_everything_is_inside_and_beside(written_report: WrittenReport) -> None:
     sources = re.findall(r'src="([^"]*)"', written_report.text)
     beside = sorted(written_report.page.parent.glob("*.png"))
-    assert len(sources) == len(beside) == 11
+    assert len(sources) == len(beside) == 12
     inside = {base64.b64decode(source.removeprefix("data:image/png;base64,")) for source in sources}
     assert inside == {path.read_bytes() for path in beside}
     assert all(picture.startswith(b"\x89PNG") for picture in inside)
