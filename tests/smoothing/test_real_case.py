@@ -11,7 +11,7 @@ from seat_components.smoothing import smoothed
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "msd_task04_hippocampus"
 SIGMA = 0.4
-STEPS = 61
+STEPS = 41
 
 
 @pytest.mark.slow
@@ -19,7 +19,7 @@ def test_an_attacker_in_the_range_of_gamma_changes_no_guaranteed_voxel(real_task
     """The answers on a grid of β give the smoothed network's probabilities after any gamma, as exponents add up."""
     folders = {"dataset_dir": str(real_task04), "output_dir": str(tmp_path)}
     parser = workflow(
-        BUNDLE, ["train", "certify"], **folders, max_cases=1, val_patch_size=[16, 24, 16], gamma_sigma=SIGMA
+        BUNDLE, ["train", "certify"], **folders, max_cases=1, val_patch_size=[16, 16, 16], gamma_sigma=SIGMA
     ).parser
     (sample, *_) = parser.get_parsed_content("validate#dataset")
     smoothing, network = (parser.get_parsed_content(name) for name in ("smoothing", "network"))
@@ -30,14 +30,14 @@ def test_an_attacker_in_the_range_of_gamma_changes_no_guaranteed_voxel(real_task
     def answer(network_input):
         return network(network_input).argmax(dim=1)[0]
 
-    found = smoothed(map(answer, smoothing.draws(scan, GAMMA, sample["case"])), 3, 5, 60, 0.999)
+    found = smoothed(map(answer, smoothing.draws(scan, GAMMA, sample["case"])), 3, 3, 40, 0.999)
     foreground = found.classes > 0
     assert foreground.sum() > 100
-    assert (found.radius[foreground] > 0).float().mean() > 0.3
+    assert (found.radius[foreground] > 0).float().mean() > 0.2
     grid = torch.linspace(-4.5, 4.5, STEPS, dtype=torch.float64)
     given = torch.stack([answer(smoothing.network_input(scan, float(beta) * SIGMA)) for beta in grid])
     agrees = (given == found.classes).double()
     for gamma in torch.linspace(-0.9, 0.9, 37):
         weight = torch.softmax(-((grid - gamma) ** 2) / 2, dim=0)
         share = (agrees * weight.reshape(-1, 1, 1, 1)).sum(dim=0)
-        assert (share[found.radius > gamma.abs()] > 0.5 - 0.03).all()
+        assert (share[found.radius > gamma.abs()] > 0.5 - 0.05).all()
