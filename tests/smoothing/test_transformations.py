@@ -6,8 +6,12 @@ import pytest
 import torch
 from bundle_runs import refusal
 from closed_forms import SIGMAS, smoothing, voxels
+from monai.data import MetaTensor
+from monai.transforms import Compose, NormalizeIntensityd
 
+from seat_components.data import ClipIntensityd, PadDarkestd
 from seat_components.records.certificate import GAMMA, NOISE
+from seat_components.smoothing import Smoothing
 
 CT = {"ct": True, "low": -100.0, "high": 300.0}
 
@@ -63,3 +67,15 @@ def test_noise_has_its_standard_deviation():
 )
 def test_what_does_not_fit_is_refused(sigmas, rule):
     assert rule in refusal(smoothing, sigmas=sigmas)
+
+
+@pytest.mark.parametrize("ct", [False, True])
+def test_what_is_padded_before_clipping_is_what_is_padded_after_it_to_the_bit(ct):
+    scan = 300 * torch.randn((2, 5, 6, 7), generator=torch.Generator().manual_seed(0))
+    clip = ClipIntensityd("image", [-100.0, -50.0], [200.0, 300.0])
+    normalise = NormalizeIntensityd("image", subtrahend=[1.5, 2.7], divisor=[33.0, 44.0], channel_wise=True)
+    pad = PadDarkestd("image", (8, 8, 8))
+    expected = Compose([clip, normalise, pad])({"image": MetaTensor(scan)})["image"]
+    padded = pad({"image": MetaTensor(scan)})["image"].as_tensor()[None]
+    made = Smoothing([clip, normalise], ct, SIGMAS).network_input(padded)
+    assert torch.equal(made[0], expected.as_tensor())
