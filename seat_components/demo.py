@@ -83,7 +83,7 @@ def _findings(folder: Path, is_phantom: bool) -> list[str]:
     lowest = [dice for _, dice in attacked.clean_and_worst(eps_255).values()]
     told = "read them in the report before the figures" if attacked.alarms else "none was raised"
     lines = [
-        f"What was found, on {len(clean.cases)} validation cases (Dice: 1 is all right, 0 all wrong):",
+        f"What was found, on {len(clean.cases)} validation cases (Dice: 1 is right everywhere, 0 nowhere):",
         f"- As they are, the network's masks have a mean Dice of {clean.mean_dice:.2f} on the whole volumes.",
         f"- Perturbed by up to {attacked.eps_in_words(eps_255)} of the intensity range, patches that had "
         f"{attacked.clean:.2f} are left with {attacked.mean_dice(WORST, eps_255):.2f} under the worst attack found, "
