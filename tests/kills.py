@@ -1,7 +1,8 @@
 """Kill runs at random moments, go on, and compare with runs that nothing has disturbed: ``make kills``.
 
-Training, evaluation, attack and experiment, with 0 and 2 loader workers, with and without a cache on disk. Every run of
-the same kind must end with the same files as the undisturbed one, bit for bit, times and file positions left out.
+Training, evaluations of every kind and experiment, with 0 and 2 loader workers, with and without a cache on disk. Every
+run of the same kind must end with the same files as the undisturbed one, bit for bit, times and file positions left
+out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from seat_components.tasks import load_task
 SMALL = {"network_def": UNET, "patch_size": [16, 16, 16], "val_patch_size": [16, 16, 16], "batch_size": 2}
 TRAIN = {"epochs": 5, "update_every": 1, "val_interval": 2}
 ATTACK = {"attack_eps_255": [8], "steps": 2}
+CERTIFY = {"confirmation_draws": 30, "radii": [0.1]}
 # What depends on when and where something ran, and on nothing else.
 OTHER_EACH_TIME = frozenset({"seconds", "cost", "versions"})
 
@@ -161,6 +163,12 @@ def kinds(data: Path, weights: Path, plan: Path) -> list[Kind]:
         words = bundle_words(["train", "attack"], **common, **loading, **ATTACK)
         files = ("robustness.json", "robustness.csv", "slices/*.npz")
         made.append(Kind(f"attack, {workers} workers", "monai.bundle", words, words, files, str(workers)))
+    words = bundle_words(["train", "corrupt"], **common)
+    files = ("corruptions.json", "corruptions.csv")
+    made.append(Kind("corruptions", "monai.bundle", words, words, files, "0"))
+    words = bundle_words(["train", "certify"], **common, **CERTIFY)
+    files = ("certificate.json", "certificate.csv", "certified/*/*.nii.gz")
+    made.append(Kind("certificate", "monai.bundle", words, words, files, "0"))
     words = ["experiment", "--plan", str(plan), "--out", "OUT"]
     files = ("**/*.pt", "**/training_history.csv", "**/metrics.json", "**/robustness.json", "**/slices/*.npz")
     made.append(Kind("experiment", "seat_components", words, words, files, "2"))

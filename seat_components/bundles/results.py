@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 
 from seat_components.budget import RANGE
-from seat_components.records.attacked import WORST, AttackMean
+from seat_components.records.attacked import CLEAN, WORST, AttackMean
+from seat_components.records.corruptions import read_corruptions
 from seat_components.records.metrics import Means, read_metrics
 from seat_components.records.model import read_record, write_record
-from seat_components.records.registered import AttackedFigures, RegisteredWeights, Registry
+from seat_components.records.registered import AttackedFigures, CorruptedFigures, RegisteredWeights, Registry
 from seat_components.records.robustness import Robustness, read_robustness
 from seat_components.refusals import refuse
 from seat_components.tasks import Task
@@ -80,12 +81,47 @@ def add_protocol(task: Task, run: Path, file: str, command: str) -> None:
         RefusalError: if there is no result of these weights yet.
     """
     robustness = read_robustness(run / "robustness.json")
-    found = [result for result in results_of(task) if result.sha256 == robustness.weights_sha256]
-    if not found or found[0].file != file:
-        refuse(f"{run} attacked other weights than the {file} that the card of {task.bundle} describes.")
+    result = _registered(task, run, file, robustness.weights_sha256)
     added = _attacked(robustness, command=command)
-    others = tuple(other for other in found[0].more if other.protocol != added.protocol)
-    write_result(task, found[0].model_copy(update={"more": (*others, added)}))
+    others = tuple(other for other in result.more if other.protocol != added.protocol)
+    write_result(task, result.model_copy(update={"more": (*others, added)}))
+
+
+def add_corruptions(task: Task, run: Path, file: str, command: str) -> None:
+    """Put what ``run`` recorded under corruptions beside a result that is there already, in place of an earlier one.
+
+    Args:
+        task: whose bundle ships the weights.
+        run: an output folder with ``corruptions.json``.
+        file: the weights' name in ``models/``.
+        command: what was run.
+
+    Raises:
+        RefusalError: if there is no result of these weights yet, or the record has no finished case.
+    """
+    record = read_corruptions(run / "corruptions.json")
+    result = _registered(task, run, file, record.weights_sha256)
+    worst = record.worst_corruption
+    if worst is None:
+        refuse(f"{run / 'corruptions.json'} has no figure to state: no case is finished, or their clean Dice is 0.")
+    clean = next(row for row in record.summary if row.corruption == CLEAN)
+    figures = CorruptedFigures(
+        cases=clean.cases,
+        scope=record.scope,
+        clean_dice=clean.mean_dice,
+        dice_kept=record.dice_kept,
+        worst_corruption=worst,
+        worst_kept=record.dice_kept_under[worst],
+        command=command,
+    )
+    write_result(task, result.model_copy(update={"corrupted": figures}))
+
+
+def _registered(task: Task, run: Path, file: str, sha256: str) -> RegisteredWeights:
+    found = [result for result in results_of(task) if result.sha256 == sha256]
+    if not found or found[0].file != file:
+        refuse(f"{run} is of other weights than the {file} that the card of {task.bundle} describes.")
+    return found[0]
 
 
 def write_result(task: Task, result: RegisteredWeights) -> None:

@@ -56,6 +56,7 @@ def template(loader: BaseLoader | None = None) -> Environment:
         "sizes": lambda sizes: " × ".join(f"{size:g}" for size in sizes),
         "shortest": lambda value: f"{value:g}",
         "dice": lambda value: f"{value:.4f}",
+        "percent": lambda value: f"{value:.1%}",
         "bytes_in_words": _bytes_in_words,
     }
     return environment

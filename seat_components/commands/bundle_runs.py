@@ -1,4 +1,4 @@
-"""The commands that start a run of a bundle: predict, train, finetune, evaluate, attack."""
+"""The commands that start a run of a bundle: predict, train, finetune, and those that measure a model."""
 
 from __future__ import annotations
 
@@ -85,23 +85,23 @@ def _finetune(options: argparse.Namespace) -> None:
     _training(options, ["finetune"], {"pretrained": options.pretrained})
 
 
-def _evaluate_options(parser: argparse.ArgumentParser) -> None:
+def _measure_options(parser: argparse.ArgumentParser) -> None:
     _weights_option(parser)
     _out_option(parser, "the bundle's eval/")
 
 
-def _evaluate(options: argparse.Namespace) -> None:
-    _start(options, ["train", "evaluate"], {"weights": options.weights, "output_dir": options.out})
+def _measure(options: argparse.Namespace, **values: str | None) -> None:
+    """Start the overlay that is named like the word."""
+    _start(options, ["train", options.command], {**values, "weights": options.weights, "output_dir": options.out})
 
 
 def _attack_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", metavar="NAME", help="quick (the default), standard, strong, paper, black-box")
-    _evaluate_options(parser)
+    _measure_options(parser)
 
 
 def _attack(options: argparse.Namespace) -> None:
-    values = {"protocol": options.protocol, "weights": options.weights, "output_dir": options.out}
-    _start(options, ["train", "attack"], values)
+    _measure(options, protocol=options.protocol)
 
 
 COMMANDS_OF_RUNS: Mapping[str, Command] = {
@@ -111,8 +111,14 @@ COMMANDS_OF_RUNS: Mapping[str, Command] = {
     "train": Command("train a bundle's network on a dataset", _method_options, _train, _OF_A_DATASET),
     "finetune": Command("train on from given weights", _finetune_options, _finetune, _OF_A_DATASET),
     "evaluate": Command(
-        "measure clean metrics on the whole validation volumes", _evaluate_options, _evaluate, _OF_A_DATASET
+        "measure clean metrics on the whole validation volumes", _measure_options, _measure, _OF_A_DATASET
     ),
     "attack": Command("measure robustness on the validation cases", _attack_options, _attack, _OF_A_DATASET),
+    "corrupt": Command(
+        "measure what noise, blur and other corruptions leave of the Dice", _measure_options, _measure, _OF_A_DATASET
+    ),
+    "certify": Command(
+        "find a Dice that no gamma or noise of a range goes below", _measure_options, _measure, _OF_A_DATASET
+    ),
 }
 """By their words, in the order in which ``--help`` lists them."""

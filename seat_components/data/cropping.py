@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from monai.config import KeysCollection
-from monai.transforms import InvertibleTransform, MapTransform, SpatialCrop, SpatialPad
+from monai.transforms import Crop, InvertibleTransform, MapTransform, SpatialCrop, SpatialPad
 from torch import Tensor
 
 
@@ -99,11 +99,12 @@ class CropLongVolumed(MapTransform):
         return result
 
 
-class CropAroundCentreOfMassd(MapTransform):
+class CropAroundCentreOfMassd(MapTransform, InvertibleTransform):
     """Cut out a patch centred on the foreground's centre of mass.
 
     The patch is moved inside where it would reach over the volume's border. Where the volume is smaller than
-    the patch it is padded as ``PadDarkestd`` does. Without foreground the volume's centre is taken.
+    the patch it is padded as ``PadDarkestd`` does. Without foreground the volume's centre is taken. ``Invertd`` puts
+    the patch back to where it was cut out, with 0 around it.
 
     Args:
         keys: the entries to cut, tensors of shape (C, *spatial).
@@ -121,19 +122,28 @@ class CropAroundCentreOfMassd(MapTransform):
         label_key: str = "label",
         allow_missing_keys: bool = False,
     ) -> None:
-        super().__init__(keys, allow_missing_keys)
+        MapTransform.__init__(self, keys, allow_missing_keys)
         self.label_key = label_key
         self.size = tuple(size)
+        self.crop = Crop()
         self.pad = PadDarkestd(keys, size, label_key, allow_missing_keys)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """``data`` with patches of ``size`` in place of the keys' volumes."""
         result = dict(data)
         starts = self._starts(torch.as_tensor(result[self.label_key]))
-        crop = SpatialCrop(roi_start=starts, roi_end=[start + n for start, n in zip(starts, self.size, strict=True)])
+        ends = [start + n for start, n in zip(starts, self.size, strict=True)]
+        slices = self.crop.compute_slices(roi_start=starts, roi_end=ends)
         for key in self.key_iterator(result):
-            result[key] = crop(result[key])
+            result[key] = self.crop(result[key], slices)
         return self.pad(result)
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """``data`` with the keys' patches in volumes of their first size."""
+        result = dict(data)
+        for key in self.key_iterator(result):
+            result[key] = self.crop.inverse(self.pad.pad.inverse(result[key]))
+        return result
 
     def _starts(self, label: Tensor) -> list[int]:
         foreground = label.ne(0).any(dim=0).nonzero().to(torch.float64)

@@ -2,6 +2,7 @@
 
 from seat_components.evaluation.attack_update import AttackUpdate
 from seat_components.evaluation.attacked_validation import AttackedValidation
+from seat_components.evaluation.certified import CertificateUpdate
 from seat_components.evaluation.corrupted import CorruptionRecord
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, ForegroundDice, dice_per_class
 from seat_components.evaluation.metrics import MetricsRecord
@@ -14,6 +15,7 @@ __all__ = [
     "AttackSetting",
     "AttackUpdate",
     "AttackedValidation",
+    "CertificateUpdate",
     "CorruptionRecord",
     "ForegroundDice",
     "MetricsRecord",

@@ -8,27 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.engine import Engine, Events
 from monai.data.utils import affine_to_spacing
+from monai.engines import SupervisedEvaluator
 from monai.metrics import compute_average_surface_distance, compute_hausdorff_distance
 from monai.networks.utils import one_hot
 from torch import Tensor
 
-from seat_components.device import described
+from seat_components.evaluation.case_by_case import CaseByCase
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
-from seat_components.evaluation.identity import evaluated, fingerprints, name_of
-from seat_components.evaluation.store import all_versions, read_own_record, stale_cases
+from seat_components.evaluation.identity import evaluated
 from seat_components.files import case_name
+from seat_components.records.evaluated import Evaluated
 from seat_components.records.metrics import FILE, MEASURES, CaseMetrics, Metrics, means_of
-from seat_components.records.model import write_record
 from seat_components.records.numbers import mean_of
-from seat_components.records.table import write_table
 
 _IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
 _SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 
 
-class MetricsRecord:
+class MetricsRecord(CaseByCase[Metrics, Evaluated, CaseMetrics]):
     """Record Dice, 95th percentile Hausdorff distance and mean symmetric surface distance of each case and class.
 
     A handler of an evaluator whose output holds ``pred`` and ``label`` as class indices in the same grid, with
@@ -55,48 +53,22 @@ class MetricsRecord:
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
     ) -> None:
-        self.path = Path(output_dir) / FILE
-        self.labels = list(label_names.values())[1:]
-        self.header = evaluated(
-            weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {_SURFACE_RULE}"
-        )
-        said = self.header.as_json()
-        before = read_own_record(self.path, {name: said[name] for name in _IDENTITY}, Metrics, self.labels)
-        self.cases: list[CaseMetrics] = []
-        if before is not None:
-            self.cases = list(before.cases)
-            versions = all_versions(before.versions, self.header.versions)
-            self.header = self.header.model_copy(update={"versions": versions})
-        self.files: dict[str, str] = {}
+        header = evaluated(weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {_SURFACE_RULE}")
+        labels = list(label_names.values())[1:]
+        super().__init__(Path(output_dir) / FILE, header, _IDENTITY, Metrics, CaseMetrics, labels)
 
-    def remaining(self, cases: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """The cases of a datalist that the record does not hold, or not of the files as they are now.
+    def files_of(self, record: Any) -> dict[str, str]:
+        """Case → the fingerprint of its files."""
+        return {row.case: row.files for row in record.cases if row.files is not None}
 
-        If the record holds others too, as those of another fold, it is kept aside and a new one begins.
-        """
-        self.files = fingerprints(cases)
-        recorded = {row.case: row.files for row in self.cases}
-        stale = stale_cases(self.path, self.header.weights_sha256, recorded, self.files)
-        self.cases = [row for row in self.cases if row.case not in stale]
-        done = {row.case for row in self.cases}
-        return [case for case in cases if name_of(case) not in done]
-
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        engine.add_event_handler(Events.STARTED, self._begin)
-        engine.add_event_handler(Events.ITERATION_COMPLETED, self._record)
-
-    def _begin(self, engine: Engine) -> None:
-        self.header = self.header.model_copy(update=described(engine.state.device, bool(engine.amp), engine.network))
-
-    def _record(self, engine: Engine) -> None:
+    def take(self, engine: SupervisedEvaluator) -> None:
+        """Add the cases of an iteration."""
         for output in engine.state.output:
             prediction, label = output["pred"], output["label"]
             case = case_name(prediction.meta["filename_or_obj"])
             spacing = affine_to_spacing(prediction.affine, r=prediction.ndim - 1).tolist()
             plain = [torch.as_tensor(volume)[None].cpu().long() for volume in (prediction, label)]
             self.add(case, plain[0], plain[1], spacing)
-        self.write()
 
     def add(self, case: str, prediction: Tensor, label: Tensor, spacing: Sequence[float]) -> None:
         """Add a case, or replace it: class indices (1, 1, *spatial), voxel spacing in mm."""
@@ -111,25 +83,19 @@ class MetricsRecord:
             name: dict(zip(self.labels, column, strict=True)) for name, column in zip(MEASURES, columns, strict=True)
         }
         row = CaseMetrics(case=case, files=self.files.get(case), mean_dice=mean_of(dice), **values)
-        self.cases = [*(other for other in self.cases if other.case != case), row]
+        self.rows = [*(other for other in self.rows if other.case != case), row]
 
     def record(self) -> Metrics:
         """The whole record."""
-        return Metrics(**self.header.said(), summary=means_of(self.cases, self.labels), cases=tuple(self.cases))
-
-    def write(self) -> None:
-        """Write the record as it is now, JSON last: for a case that it holds nothing is written again."""
-        rows = [row.cells() for row in self.cases]
-        write_table(CaseMetrics.columns(self.labels), rows, self.path.with_suffix(".csv"))
-        write_record(self.record(), self.path)
+        return Metrics(**self.header.said(), summary=means_of(self.rows, self.labels), cases=tuple(self.rows))
 
     def report(self) -> str:
         """The summary as lines of text."""
         summary = self.record().summary
-        if not self.cases:
+        if not self.rows:
             return "No case was evaluated."
         classes = ", ".join(f"{label} {value:.4f}" for label, value in summary.dice.items())
-        mean = f"Mean Dice of {len(self.cases)} cases: {summary.mean_dice:.4f} ({classes})"
+        mean = f"Mean Dice of {len(self.rows)} cases: {summary.mean_dice:.4f} ({classes})"
         return f"{mean}. {self.path} holds every case."
 
 

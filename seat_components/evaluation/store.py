@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator
 
 from seat_components.files import is_there, read_json_object
+from seat_components.records.certificate import Certificate
 from seat_components.records.corruptions import Corruptions
 from seat_components.records.metrics import Metrics
 from seat_components.records.model import Record, validated
@@ -18,7 +19,7 @@ from seat_components.records.robustness import Robustness
 from seat_components.refusals import refuse
 
 logger = logging.getLogger(__name__)
-M = TypeVar("M", Metrics, Robustness, Corruptions)
+M = TypeVar("M", Metrics, Robustness, Corruptions, Certificate)
 
 
 def _hash(value: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from seat_components.records.attacked import AttackMean
 from seat_components.records.metrics import Means
 from seat_components.records.model import Name, Record, Rows
-from seat_components.records.numbers import Measured
+from seat_components.records.numbers import Dice, Measured
 
 
 class AttackedFigures(Record):
@@ -29,6 +29,28 @@ class AttackedFigures(Record):
     command: str = ""
 
 
+class CorruptedFigures(Record):
+    """What is kept of the clean Dice under corruptions, which no attack has a part in.
+
+    Attributes:
+        cases: those that were corrupted in every way.
+        scope: ``patch`` or ``volume``.
+        clean_dice: their mean Dice without corruption.
+        dice_kept: the share of it that is left, mean over corruptions and severities.
+        worst_corruption: the one that leaves the least.
+        worst_kept: the share that it leaves, mean over severities.
+        command: what was run.
+    """
+
+    cases: Measured
+    scope: str
+    clean_dice: Dice
+    dice_kept: Measured
+    worst_corruption: Name
+    worst_kept: Measured
+    command: str
+
+
 class RegisteredWeights(AttackedFigures):
     """One file of weights.
 
@@ -39,6 +61,7 @@ class RegisteredWeights(AttackedFigures):
         cases: those that were evaluated as whole volumes.
         clean: mean Dice there.
         more: other protocols.
+        corrupted: under corruptions; None where that was not measured.
         url: where it is downloaded from; empty where the bundle ships it.
     """
 
@@ -51,6 +74,7 @@ class RegisteredWeights(AttackedFigures):
     cases: Measured
     clean: Means
     more: Rows[AttackedFigures] = ()
+    corrupted: CorruptedFigures | None = None
     url: str = ""
 
 

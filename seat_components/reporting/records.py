@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seat_components.files import is_folder, is_there, resolved
-from seat_components.records import history, metrics, robustness, slices
+from seat_components.records import certificate, corruptions, history, metrics, robustness, slices
 from seat_components.records import run as run_record
+from seat_components.records.certificate import Certificate, read_certificate
+from seat_components.records.corruptions import Corruptions, read_corruptions
 from seat_components.records.history import History, read_history
 from seat_components.records.metrics import Metrics, read_metrics
 from seat_components.records.model import read_record
@@ -32,12 +34,13 @@ class RunRecords:
     metrics: Metrics | None
     robustness: Robustness | None
     slices: tuple[AttackedSlice, ...]
+    corruptions: Corruptions | None = None
+    certificate: Certificate | None = None
 
     @property
     def bundle(self) -> str:
         """The bundle's name from the first record that has it; empty where none does."""
-        evaluated = self.robustness or self.metrics
-        return self.description.bundle or (evaluated.bundle if evaluated else "")
+        return self.description.bundle or next((record.bundle for record in self._evaluated if record.bundle), "")
 
     @property
     def task(self) -> str:
@@ -47,8 +50,7 @@ class RunRecords:
     @property
     def data(self) -> str:
         """A remark on the data: run.json's, or what the evaluated dataset says about itself."""
-        evaluated = (self.robustness, self.metrics)
-        return self.description.data or next((record.data for record in evaluated if record and record.data), "")
+        return self.description.data or next((record.data for record in self._evaluated if record.data), "")
 
     @property
     def is_phantom(self) -> bool:
@@ -58,8 +60,17 @@ class RunRecords:
     @property
     def weights(self) -> list[str]:
         """The SHA-256 of the evaluated weights, each once."""
-        evaluated = (self.metrics, self.robustness)
-        return list(dict.fromkeys(record.weights_sha256 for record in evaluated if record and record.weights_sha256))
+        return list(dict.fromkeys(record.weights_sha256 for record in self._evaluated if record.weights_sha256))
+
+    @property
+    def evaluated_cases(self) -> list[str] | None:
+        """The cases of the first record of an evaluation; None where there is no such record."""
+        return next((list(dict.fromkeys(row.case for row in record.cases)) for record in self._evaluated), None)
+
+    @property
+    def _evaluated(self) -> list[Robustness | Metrics | Corruptions | Certificate]:
+        found = (self.robustness, self.metrics, self.corruptions, self.certificate)
+        return [record for record in found if record is not None]
 
     @property
     def missing(self) -> list[str]:
@@ -95,10 +106,13 @@ def read_run(folder: Path) -> RunRecords:
         metrics=read_metrics(folder / metrics.FILE) if is_there(folder / metrics.FILE) else None,
         robustness=read_robustness(folder / robustness.FILE) if is_there(folder / robustness.FILE) else None,
         slices=tuple(read_slices(folder / slices.SLICES)),
+        corruptions=read_corruptions(folder / corruptions.FILE) if is_there(folder / corruptions.FILE) else None,
+        certificate=read_certificate(folder / certificate.FILE) if is_there(folder / certificate.FILE) else None,
     )
-    if not (records.history or records.metrics or records.robustness or records.slices):
+    if not (records.history or records.slices) and records.evaluated_cases is None:
         refuse(
             f"{folder} has nothing to report: it must hold {history.FILE} with a finished epoch, {metrics.FILE}, "
-            f"{robustness.FILE} or {slices.SLICES}/*.npz, as a bundle's output_dir does after a run"
+            f"{robustness.FILE}, {corruptions.FILE}, {certificate.FILE} or {slices.SLICES}/*.npz, as a bundle's "
+            "output_dir does after a run"
         )
     return records

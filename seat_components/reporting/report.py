@@ -10,7 +10,7 @@ from pathlib import Path
 from seat_components.files import resolved
 from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
-from seat_components.reporting import paper, tables
+from seat_components.reporting import paper, shift_tables, tables
 from seat_components.reporting.page import Block, Image, Notice, PageSection, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
@@ -48,6 +48,8 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
         PageSection("Training", _each(pictures.training(records), [tables.backpropagations_table(records)])),
         PageSection("Clean accuracy", _each([tables.clean_metrics(run) for run in records])),
         PageSection("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
+        PageSection("Corruptions", _each([shift_tables.corruption_table(run) for run in records])),
+        PageSection("Certificates", _each([shift_tables.certificate_table(run) for run in records])),
         PageSection("Cases", _each(pictures.cases(records))),
         PageSection("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
     ]
@@ -73,9 +75,7 @@ def _attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
 
 def summary(run: RunRecords) -> str:
     """One line on a run: task, method, data, weights, number of cases."""
-    evaluated = (
-        run.robustness.case_names if run.robustness else list(run.metrics.dice_of_cases) if run.metrics else None
-    )
+    evaluated = run.evaluated_cases
     parts = [
         run.task,
         f"method {run.description.method}" if run.description.method else "",
@@ -94,7 +94,7 @@ def alarms(runs: Sequence[RunRecords]) -> Notice:
         if run.robustness and run.robustness.largest_linf > 1 + BUDGET_TOLERANCE:
             found.append(f"the budget was exceeded: |adv − x| reached {run.robustness.largest_linf:.6f} times ε_b")
         if len(run.weights) > 1:
-            found.append("metrics.json and robustness.json are of different weights; they do not belong together")
+            found.append("its records are of different weights; they do not belong together")
         lines += [f"{run.name}: {line}" for line in found]
     if lines:
         return Notice("alarms", "Alarms: read these before any robust number", lines)

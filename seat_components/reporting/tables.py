@@ -40,6 +40,11 @@ def key_numbers(runs: Sequence[RunRecords]) -> Table:
         ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
         ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
         (
+            "Dice kept under corruptions",
+            lambda run: number(run.corruptions.dice_kept, ".1%") if run.corruptions else NONE,
+        ),
+        ("Worst corruption", lambda run: (run.corruptions and run.corruptions.worst_corruption) or NONE),
+        (
             "Largest |adv − x| / ε_b",
             lambda run: number(run.robustness.largest_linf, ".6f") if run.robustness else NONE,
         ),

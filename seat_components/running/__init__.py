@@ -1,6 +1,7 @@
 """What a config needs to run beside its parts: how a run starts and ends, its folders, its other processes."""
 
 from seat_components.networks.fit import check_network
+from seat_components.running.console import speak
 from seat_components.running.ending import end_training
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes, leave_processes
@@ -16,6 +17,7 @@ __all__ = [
     "end_training",
     "join_processes",
     "leave_processes",
+    "speak",
     "start",
     "write_run_record",
 ]

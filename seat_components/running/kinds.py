@@ -95,6 +95,13 @@ def are_budgets(value: Any) -> bool:
     return is_number(value) or (isinstance(value, list | tuple) and all(map(is_number, value)))
 
 
+def is_interval(value: Any) -> bool:
+    """Whether ``value`` is two positive numbers, the smaller first."""
+    return (
+        isinstance(value, list | tuple) and len(value) == 2 and all(map(is_number, value)) and 0 < value[0] < value[1]
+    )
+
+
 def names_series(value: Any) -> bool:
     """Whether ``value`` names DICOM series; a command line reads some descriptions as numbers."""
     if isinstance(value, list | tuple):

@@ -29,6 +29,7 @@ from seat_components.running.kinds import (
     Rule,
     are_budgets,
     is_device,
+    is_interval,
     is_number,
     is_size,
     names_series,
@@ -83,6 +84,8 @@ _SEED: Rule = (whole(0, 2**32 - 1)[0], "a whole number, 0 to 2³²-1")
 _SERIES: Rule = (names_series, "a series' UID, a list of UIDs, a text of its description, or null")
 _DEVICE: Rule = (is_device, "a device of this machine, such as cpu or, with a GPU, cuda:0")
 _BUDGETS: Rule = (are_budgets, "a list of numbers, such as [2,4,8]")
+_SHARES: Rule = (are_budgets, "a list of numbers, such as [0.25,0.5]")
+_GAMMAS: Rule = (is_interval, "two positive numbers, the smaller first, such as [0.5,2]")
 _BUDGET = _one_of(BUDGETS, " or ".join(BUDGETS))
 
 VALUES: Mapping[str, Option] = {
@@ -148,6 +151,7 @@ VALUES: Mapping[str, Option] = {
         "minutes",
         limits="above 0, or null for no limit",
     ),
+    "verbose": _option(FLAG, "whether the console also says when each engine begins and ends"),
     "device": _option(_DEVICE, "what to compute on"),
     "protocol": _option(TEXT, "which attacks run, and how long", limits=", ".join(PROTOCOLS)),
     "scope": _option(
@@ -159,6 +163,26 @@ VALUES: Mapping[str, Option] = {
     "steps": _option(or_none(POSITIVE, "for the protocol's own"), "steps of each attack", "steps"),
     "draws": _option(whole(1, 1000), "how often a network that answers at random is asked each time", "passes"),
     "max_cases": _option(or_none(POSITIVE, "for all cases"), "how many cases to take, the first ones", "cases"),
+    "gamma_sigma": _option(
+        or_none(NUMBER, "to leave gamma out"),
+        "spread of the logarithm of gamma",
+        "",
+        "σ",
+        "above 0, or null to leave out",
+    ),
+    "noise_sigma": _option(
+        or_none(NUMBER, "to leave noise out"),
+        "standard deviation of the noise",
+        "",
+        "σ",
+        "above 0, or null to leave out",
+    ),
+    "radii": _option(_SHARES, "how far guarantees are to reach", "σ", "r", "numbers above 0"),
+    "selection_draws": _option(whole(1, 10_000), "passes that choose the class of each voxel", "passes", "n₀"),
+    "confirmation_draws": _option(whole(1, 10_000), "passes that confirm it", "passes", "n"),
+    "confidence": _option(NUMBER, "of all guarantees of a case together", limits="above 0, below 1"),
+    "augment_noise": _option(_RATE, "standard deviation of the noise on training images, once normalised"),
+    "augment_gamma": _option(_GAMMAS, "from which the gamma of training images is drawn"),
     "least_budget": _option(FLAG, "whether each case's smallest budget that halves its Dice is looked for"),
 }
 """Ids whose values are checked as they come out of the config."""
@@ -174,10 +198,13 @@ PARTS: Mapping[str, Option] = {
     "update": _option(COMPONENT, "what is done with a batch: the training method"),
     "cases": _option(COMPONENT, "the fold's cases, checked"),
     "attack": _option(COMPONENT, "attacks a case, and keeps the record"),
-    "windows": _option(COMPONENT, "differentiable sliding window, for whole volumes"),
+    "windows": _option(COMPONENT, "the sliding window of whole volumes, differentiable for attacks"),
     "metrics_record": _option(COMPONENT, "measures masks, and keeps the record"),
     "corruption": _option(COMPONENT, "what is done to a scan as it is read"),
     "corruption_record": _option(COMPONENT, "measures corrupted cases, and keeps the record"),
+    "smoothing": _option(COMPONENT, "what the network is smoothed over"),
+    "certificate": _option(COMPONENT, "finds what the smoothed network guarantees, and keeps the record"),
+    "augmentation": _option(LIST, "what is done to training images last"),
     "padding": _option(COMPONENT, "fills what is smaller than the window"),
     "preprocessing": _option(COMPONENT, "all transforms before the network"),
     "dataset": _option(COMPONENT, "the scans"),

@@ -1,15 +1,13 @@
-"""The small handlers of a run: validation, metrics for trackers, the order of the data, progress bars."""
+"""The small handlers of a run: validation, metrics for trackers, the order of the data."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import ignite.distributed as idist
 import torch.distributed as dist
 from ignite.engine import Engine, Events
-from ignite.handlers import ProgressBar
-from monai.handlers import ValidationHandler, from_engine
+from monai.handlers import ValidationHandler
 
 
 class Validation(ValidationHandler):
@@ -88,36 +86,3 @@ class DataOrder:
     def _close(engine: Engine) -> None:
         if (close := getattr(engine.data_loader, "close", None)) is not None:
             close()
-
-
-class TrainingProgress:
-    """One bar per epoch with the batch's loss, g, and the last epoch's gradient norm K̃; on the first process."""
-
-    def attach(self, engine: Engine) -> None:
-        """Attach to the trainer."""
-        if idist.get_rank() != 0:
-            return
-        loss = from_engine(["loss"], first=True)
-
-        def values(output: Any) -> dict[str, float]:
-            shown = {"loss": float(loss(output)), "g": engine.state.replays}
-            norm = getattr(engine.state, "gradient_norm", None)
-            return shown if norm is None else {**shown, "K": norm}
-
-        ProgressBar(desc="Epoch", ncols=100).attach(engine, output_transform=values)
-
-
-class EvaluationProgress:
-    """One bar over the cases; on the first process.
-
-    Args:
-        description: what stands before the bar.
-    """
-
-    def __init__(self, description: str) -> None:
-        self.description = description
-
-    def attach(self, engine: Engine) -> None:
-        """Attach to an evaluator."""
-        if idist.get_rank() == 0:
-            ProgressBar(desc=self.description, ncols=100, bar_format=None).attach(engine)

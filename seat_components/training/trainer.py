@@ -20,12 +20,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.checkpoint import TrainingCheckpoint
-from seat_components.training.handlers import DataOrder, TrackedStatistics, TrainingProgress, Validation
+from seat_components.training.handlers import DataOrder, TrackedStatistics, Validation
 from seat_components.training.history import TrainingHistory
 from seat_components.training.methods import PerturbedUpdate
 from seat_components.training.operators import OperatorForm, OperatorTrial
 from seat_components.training.overfitting import OverfittingProbe
 from seat_components.training.parts import Stateful
+from seat_components.training.progress import EpochLine, TrainingProgress
 from seat_components.training.schedule import FixedSchedule
 from seat_components.training.timing import EpochTiming
 from seat_components.training.update import TrainingUpdate, share_out
@@ -142,7 +143,7 @@ class RobustTrainer(SupervisedTrainer):
         self.checkpoint = TrainingCheckpoint(
             ckpt_dir, parts, resume, stop_after_minutes, settings, optional=("overfitting", "operators")
         )
-        for last in (schedule, saver, self.history, self.checkpoint):
+        for last in (schedule, saver, self.history, EpochLine(self.history, schedule), self.checkpoint):
             last.attach(self)
 
     @property

@@ -28,6 +28,17 @@ ROBUSTNESS = {
         {"attack": "worst", "eps_255": 8, "mean_dice": 0.4567, "dice": DICE},
     ],
 }
+CORRUPTIONS = {
+    "weights_sha256": "a" * 64,
+    "seed": 0,
+    "scope": "patch",
+    "severities": {},
+    "summary": [{"corruption": "clean", "severity": 0, "cases": 26, "mean_dice": 0.7654, "dice": DICE}],
+    "dice_kept": 0.876,
+    "dice_kept_under": {"blur": 0.9, "gamma": 0.543},
+    "worst_corruption": "gamma",
+    "cases": [],
+}
 SQUARE = {"attack": "square", "eps_255": 8, "mean_dice": 0.7, "dice": DICE, "cases": 1}
 STOPPED = {"case": "three", "attack": "pgd-ce", "eps_255": 8, "dice": DICE, "linf_over_budget": 1.0}
 
@@ -99,11 +110,26 @@ def test_card_says_what_was_attacked(run, scope, words):
 
 def test_attacks_on_other_weights_are_not_put_on_the_card(run):
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
-    with pytest.raises(RefusalError, match=r"other weights than the model_clean\.pt"):
+    with pytest.raises(RefusalError, match=r"of other weights than the model_clean\.pt"):
         results.add_protocol(TASK, run, "model_clean.pt", "")
     (run / "robustness.json").write_text(json.dumps({**ROBUSTNESS, "weights_sha256": "b" * 64}))
-    with pytest.raises(RefusalError, match=r"other weights than the model\.pt"):
+    with pytest.raises(RefusalError, match=r"of other weights than the model\.pt"):
         results.add_protocol(TASK, run, "model.pt", "")
+
+
+def test_what_is_kept_under_corruptions_stands_beside_the_attacks(run):
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
+    assert "corruptions" not in card().split("## Commands")[0]
+    (run / "corruptions.json").write_text(json.dumps(CORRUPTIONS))
+    results.add_corruptions(TASK, run, "model.pt", "corrupt.json")
+    text = card()
+    for words in ("centred patches of 26 cases (`corrupt.json`)", "**87.6%** of its clean Dice of 0.7654", "54.3%"):
+        assert words in text
+    assert "worst of them, gamma" in text
+    assert results.eval_metrics(TASK) == {"mean_dice": 0.8123, "mean_dice_worst_quick_8_255": 0.4567}
+    (run / "corruptions.json").write_text(json.dumps({**CORRUPTIONS, "worst_corruption": None}))
+    with pytest.raises(RefusalError, match="no figure to state"):
+        results.add_corruptions(TASK, run, "model.pt", "corrupt.json")
 
 
 def test_a_case_that_an_attack_was_stopped_in_counts_nowhere(run):

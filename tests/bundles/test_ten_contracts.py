@@ -33,6 +33,7 @@ TABLE_IDS = {
     "evaluate.json": {"metrics_record", "validate#image_transforms"},
     "attack.json": {"attack"},
     "corrupt.json": {"corruption", "corruption_record"},
+    "certify.json": {"smoothing", "certificate", "windows"},
     "inference.json": {
         *(
             "dataset_dir",

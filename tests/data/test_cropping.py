@@ -35,6 +35,19 @@ class TestCentreOfMass:
         label = CropAroundCentreOfMassd(["image", "label"], size=(8, 8, 8))(data)["label"][0]
         assert label.nonzero().float().mean(dim=0).tolist() == [3.5, 3.5, 3.5]
 
+    @pytest.mark.parametrize("shape", [(20, 22, 24), (20, 6, 24), (5, 6, 7)])
+    def test_undone_the_patch_is_where_it_was_cut_out_and_0_is_around_it(self, shape: tuple[int, int, int]) -> None:
+        data = sample(shape, (slice(1, 3), slice(2, 5), slice(0, 4)))
+        data["image"] = data["image"].abs() + 1
+        crop = CropAroundCentreOfMassd(["image", "label"], size=(8, 10, 12))
+        undone = crop.inverse(crop(data))
+        for key, before in data.items():
+            assert undone[key].shape == before.shape
+            seen = undone[key] != 0
+            assert torch.equal(undone[key][seen], before[seen])
+        kept = [min(length, size) for length, size in zip(shape, (8, 10, 12), strict=True)]
+        assert int(undone["image"].ne(0).sum()) == kept[0] * kept[1] * kept[2]
+
     def test_image_and_label_stay_together(self) -> None:
         data = sample((30, 30, 30), (slice(12, 16), slice(9, 13), slice(20, 24)))
         patch = CropAroundCentreOfMassd(["image", "label"], size=(8, 8, 8))(data)

@@ -1,6 +1,6 @@
 """Kill an evaluation at each of its writes, let it go on, and print where its files differ from an uninterrupted one's.
 
-A program of its own, as it forks: ``python killed_evaluation.py attack|metrics FOLDER``.
+A program of its own, as it forks: ``python killed_evaluation.py attack|metrics|corruptions|certificate FOLDER``.
 """
 
 import json
@@ -9,15 +9,29 @@ import signal
 import sys
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.engines import SupervisedEvaluator
+from monai.transforms import NormalizeIntensityd
 
-from seat_components.evaluation import PROTOCOLS, AttackSetting, AttackUpdate, MetricsRecord, Protocol
+from seat_components.corruptions import table
+from seat_components.data import ClipIntensityd
+from seat_components.evaluation import (
+    PROTOCOLS,
+    AttackSetting,
+    AttackUpdate,
+    CertificateUpdate,
+    CorruptionRecord,
+    MetricsRecord,
+    Protocol,
+)
 from seat_components.evaluation.identity import name_of
 from seat_components.evaluation.protocols import Check
+from seat_components.records.corruptions import Severities
+from seat_components.smoothing import Smoothing
 
 NAMES = {"0": "background", "1": "left", "2": "right"}
 ATTACKS = (
@@ -52,6 +66,35 @@ def metrics(folder):
         _, label = case(CASES.index(entry))
         record.add(name_of(entry), label.roll(1), label, [1.0, 1.0, 2.0])
         record.write()
+
+
+def corruptions(folder):
+    row = Severities(unit="share", values=(0.1, 0.2, 0.3, 0.4, 0.5), source="chosen here")
+    table._table = lambda: {"mri": {"gamma": row}, "both": {}}
+    record = CorruptionRecord(folder / "out", folder / "model.pt", "bundle", NAMES, ct=False)
+    for sample in record.runs(record.remaining(CASES)):
+        _, label = case(CASES.index({key: sample[key] for key in ("image", "label")}))
+        output = {"pred": label[0].roll(sample["severity"]), "label": label[0]}
+        record.take(SimpleNamespace(state=SimpleNamespace(batch=[sample], output=[output])))
+        record.write()
+
+
+def certificate(folder):
+    torch.manual_seed(0)
+    transforms = [ClipIntensityd("image", [0.1], [0.9]), NormalizeIntensityd("image", [0.5], [0.3], channel_wise=True)]
+    smoothing = Smoothing(transforms, ct=False, sigmas={"gamma": 0.3, "gaussian-noise": 0.2})
+    args = folder / "out", folder / "model.pt", "bundle", NAMES, smoothing
+    update = CertificateUpdate(*args, radii=[0.05], selection_draws=2, draws=15, confidence=0.9)
+    batches = []
+    for sample in update.runs(update.remaining(CASES)):
+        image, label = case(CASES.index({key: sample[key] for key in ("image", "label")}))
+        named = {key: [sample[key]] for key in ("case", "transformation")}
+        batches.append({"image": image, "label": label, **named})
+    if batches:
+        network = torch.nn.Conv3d(1, 3, 3, padding=1)
+        evaluator = SupervisedEvaluator(torch.device("cpu"), batches, network, iteration_update=update, decollate=False)
+        update.attach(evaluator)
+        evaluator.run()
 
 
 def in_a_process(evaluate, folder, killed_at=None):
@@ -110,7 +153,7 @@ def new_folder(root, name):
 
 
 def main(kind, root):
-    evaluate = {"attack": attack, "metrics": metrics}[kind]
+    evaluate = {"attack": attack, "metrics": metrics, "corruptions": corruptions, "certificate": certificate}[kind]
     PROTOCOLS["quick"] = Protocol(ATTACKS, checks=(Check("more effort", effort=2),), checked_cases=1)
     whole = new_folder(root, "whole")
     in_a_process(evaluate, whole)

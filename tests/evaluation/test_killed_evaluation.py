@@ -11,10 +11,14 @@ PROGRAM = Path(__file__).with_name("killed_evaluation.py")
 FILES = {
     "attack": ["robustness.csv", "robustness.json", "slices/one.npz", "slices/two.npz"],
     "metrics": ["metrics.csv", "metrics.json"],
+    "corruptions": ["corruptions.csv", "corruptions.json"],
+    "certificate": ["certificate.csv", "certificate.json"],
 }
 
 
-@pytest.mark.parametrize(("kind", "writes"), [("attack", 2 * 5 + 2 * 3 + 2), ("metrics", 2)])
+@pytest.mark.parametrize(
+    ("kind", "writes"), [("attack", 2 * 5 + 2 * 3 + 2), ("metrics", 2), ("corruptions", 2 * 6), ("certificate", 2 * 2)]
+)
 def test_killed_at_any_write_it_goes_on_to_the_same_files(tmp_path, kind, writes):
     command = [sys.executable, str(PROGRAM), kind, str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)

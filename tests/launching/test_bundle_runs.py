@@ -36,7 +36,10 @@ LINES = {
     "evaluate BUNDLE data --weights w.pt -o out": (
         ["train", "evaluate"], {"dataset_dir": "data", "weights": "w.pt", "output_dir": "out"},
     ),
-    "attack BUNDLE data -o out": (["train", "attack"], {"dataset_dir": "data", "output_dir": "out"}),
+    **{
+        f"{word} BUNDLE data -o out": (["train", word], {"dataset_dir": "data", "output_dir": "out"})
+        for word in ("attack", "corrupt", "certify")
+    },
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from seat_components.tasks import all_tasks
 @pytest.mark.parametrize("task", [task.name for task in all_tasks()])
 def test_the_defaults_of_every_bundle_pass(task):
     rendered = render(task)
-    for name in ("train", "attack", "corrupt", "inference"):
+    for name in ("train", "augment", "attack", "corrupt", "certify", "inference"):
         config = json.loads(rendered[f"configs/{name}.json"])
         check_values(**{id_: value for id_, value in config.items() if id_ in OPTIONS and not is_expression(value)})
 
@@ -39,6 +39,8 @@ WRONG = {
     "stop_after_minutes": ["x"],
     "attack_eps_255": ["x", [2, "x"], None],
     "draws": [0, 2.5, "x", None],
+    "augment_noise": [-1, None],
+    "augment_gamma": [0.5, [0.5], [2, 0.5], [0, 1]],
 }
 
 

@@ -14,6 +14,7 @@ WRITES = {
     "evaluate.json": "eval/metrics.json",
     "attack.json": "eval/robustness.json",
     "corrupt.json": "eval/corruptions.json",
+    "certify.json": "eval/certified/*/*_abstained.nii.gz",
     "inference.json --dataset_dir": "masks/*.nii.gz",
     "mlflow": "eval/mlruns.db",
     "ckpt_export": "model.ts",
@@ -61,7 +62,7 @@ def require_run(command, trained, data, folder, warm):
         pytest.importorskip("mlflow", reason="needs MLflow: pip install 'seat-components[tracking]'")
     bundle = shutil.copytree(trained, folder / "bundle")
     trains = "train.json" in command and not any(
-        overlay in command for overlay in ("evaluate", "attack", "corrupt.json")
+        overlay in command for overlay in ("evaluate", "attack", "corrupt.json", "certify.json")
     )
     if trains and "resume" not in command:
         (bundle / "eval" / HISTORY).unlink()

@@ -12,13 +12,14 @@ from small_bundles import small_bundle
 from typed import environment, typed
 
 from seat_components.__main__ import main
+from seat_components.commands.bundle_runs import COMMANDS_OF_RUNS
 from seat_components.launching import start
 from seat_components.running.command_line import given
 from seat_components.running.config_check import given_faults
 from seat_components.running.ids import id_faults
 
 RUN = typed_in("seat", EXCUSED)
-STARTS = [command for command in RUN if command.split()[1] in ("predict", "train", "finetune", "evaluate", "attack")]
+STARTS = [command for command in RUN if command.split()[1] in COMMANDS_OF_RUNS]
 SCRIPT = "#!{}\nimport sys\nfrom seat_components.__main__ import main\nsys.exit(main())\n"
 
 

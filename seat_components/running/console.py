@@ -1,0 +1,28 @@
+"""What a run says on the console, and where its lines and bars go."""
+
+from __future__ import annotations
+
+import logging
+
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from seat_components.refusals import is_bundle_run
+from seat_components.running.values import check_values
+
+_REDIRECTION = logging_redirect_tqdm()
+
+
+def speak(verbose: bool) -> None:
+    """Let lines stand above a bar instead of in it, and Ignite's and MONAI's engines be silent.
+
+    Only under ``python -m monai.bundle run``: in any other program loggers are its own.
+
+    Args:
+        verbose: whether engines say when they begin and end, which is what Ignite's INFO lines hold.
+    """
+    check_values(verbose=verbose)
+    if not is_bundle_run():
+        return
+    logging.getLogger("ignite").setLevel(logging.INFO if verbose else logging.WARNING)
+    # Never left: it ends with the process.
+    _REDIRECTION.__enter__()
