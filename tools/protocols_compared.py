@@ -28,12 +28,12 @@ class Side:
     Attributes:
         weights: the SHA-256 of what was attacked.
         left: what each attack leaves of each finished case, at the main budget.
-        passes: forward and backward passes per case, the mean of both; checks are not attacks.
+        gradients: backward passes per case, those of checks left out; None where a case is not finished.
     """
 
     weights: str | None
     left: Left
-    passes: float
+    gradients: float | None
 
     @classmethod
     def read(cls, folder: Path) -> Side:
@@ -44,8 +44,8 @@ class Side:
             if row.case not in record.unfinished and row.attack != WORST and row.eps_255 in (0, record.compared_eps):
                 left.setdefault(row.case, {})[row.attack] = row.mean_dice
         ran = [cost for name, cost in record.cost.items() if name != "checks"]
-        passes = sum((cost.forwards + cost.backwards) / 2 for cost in ran)
-        return cls(record.weights_sha256, left, passes / max(1, len(left)))
+        gradients = sum(cost.backwards for cost in ran) / max(1, len(left))
+        return cls(record.weights_sha256, left, None if record.unfinished else gradients)
 
     def clean(self, cases: Sequence[str]) -> float:
         """Mean over cases of the Dice without attack."""
@@ -98,6 +98,10 @@ def _row(name: str, pairs: Sequence[Pair], cell: Callable[[Pair], str]) -> str:
     return f"| {name} | " + " | ".join(cell(pair) for pair in pairs) + " |"
 
 
+def _count(number: float | None) -> str:
+    return "–" if number is None else f"{number:.0f}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -115,8 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(_row(f"Dice left by {many}", pairs, lambda pair: f"{pair.many.worst(pair.cases):.4f}"))
     print(_row(f"Dice left by {few}", pairs, lambda pair: f"{pair.few.worst(pair.cases):.4f}"))
     print(_row(f"{few}'s share of the fall", pairs, lambda pair: f"{100 * pair.share_of_fall:.1f} %"))
-    print(_row(f"passes a case, {many}", pairs, lambda pair: f"{pair.many.passes:.0f}"))
-    print(_row(f"passes a case, {few}", pairs, lambda pair: f"{pair.few.passes:.0f}"))
+    print(_row(f"gradients a case, {many}", pairs, lambda pair: _count(pair.many.gradients)))
+    print(_row(f"gradients a case, {few}", pairs, lambda pair: _count(pair.few.gradients)))
     print(f"\n{head}")
     attacks = dict.fromkeys(name for pair in pairs for case in pair.cases for name in pair.many.left[case])
     for attack in attacks:

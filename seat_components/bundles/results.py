@@ -7,10 +7,17 @@ from pathlib import Path
 
 from seat_components.budget import RANGE
 from seat_components.records.attacked import CLEAN, WORST, AttackMean
+from seat_components.records.bootstrap import FEWEST, bootstrap_mean
 from seat_components.records.corruptions import read_corruptions
 from seat_components.records.metrics import Means, read_metrics
 from seat_components.records.model import read_record, write_record
-from seat_components.records.registered import AttackedFigures, CorruptedFigures, RegisteredWeights, Registry
+from seat_components.records.registered import (
+    AttackedFigures,
+    AttackFigure,
+    CorruptedFigures,
+    RegisteredWeights,
+    Registry,
+)
 from seat_components.records.robustness import Robustness, read_robustness
 from seat_components.refusals import refuse
 from seat_components.tasks import Task
@@ -55,17 +62,30 @@ def _attacked(robustness: Robustness, **said: str) -> AttackedFigures:
         protocol=robustness.protocol,
         scope=robustness.scope,
         attacked=tuple(
-            AttackMean(
+            AttackFigure(
                 attack=row.attack,
                 eps_255=row.eps_255,
                 mean_dice=row.mean_dice,
                 # An attack that ran on some cases only says on how many.
                 **({} if row.cases == cases or math.isnan(row.cases) else {"cases": row.cases}),
+                **_interval(robustness, row),
             )
             for row in robustness.summary
         ),
         **said,
     )
+
+
+def _interval(robustness: Robustness, row: AttackMean) -> dict[str, float]:
+    values = [
+        case.mean_dice
+        for case in robustness.cases
+        if case.case not in robustness.unfinished and (case.attack, case.eps_255) == (row.attack, row.eps_255)
+    ]
+    if len(values) < FEWEST:
+        return {}
+    _, low, high = bootstrap_mean(values)
+    return {"low": low, "high": high}
 
 
 def add_protocol(task: Task, run: Path, file: str, command: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pydantic import ConfigDict
@@ -10,6 +11,13 @@ from seat_components.records.attacked import AttackMean
 from seat_components.records.metrics import Means
 from seat_components.records.model import Name, Record, Rows
 from seat_components.records.numbers import Dice, Measured
+
+
+class AttackFigure(AttackMean):
+    """Mean Dice under one attack, with its 95 % interval over cases; NaN where there are too few for one."""
+
+    low: Dice = math.nan
+    high: Dice = math.nan
 
 
 class AttackedFigures(Record):
@@ -25,7 +33,7 @@ class AttackedFigures(Record):
     attacked_cases: Measured
     protocol: Name
     scope: str = "patch"
-    attacked: Rows[AttackMean]
+    attacked: Rows[AttackFigure]
     command: str = ""
 
 

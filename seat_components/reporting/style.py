@@ -51,8 +51,8 @@ Line = tuple[str, str, str]
 
 
 def run_styles(runs: Sequence[RunRecords]) -> list[Line]:
-    """(colour, line, marker) of each run by its method: see ``method_styles``."""
-    return method_styles([run.description.method.lower().partition("-")[0] for run in runs])
+    """(colour, line, marker) of each run by its method, or by its name without one: see ``method_styles``."""
+    return method_styles([(run.description.method or run.name).lower().partition("-")[0] for run in runs])
 
 
 def method_styles(methods: Sequence[str]) -> list[Line]:

@@ -37,7 +37,7 @@ def test_the_share_of_the_fall_the_passes_and_what_an_attack_adds(tmp_path, caps
     rows = {name.strip(): value.strip() for name, value in lines}
     assert rows["Dice left by strong"] == "0.4000"
     assert rows["standard's share of the fall"] == "80.0 %"
-    assert (rows["passes a case, strong"], rows["passes a case, standard"]) == ("50", "10")
+    assert (rows["gradients a case, strong"], rows["gradients a case, standard"]) == ("50", "10")
     assert (rows["strong without apgd-dice"], rows["strong without apgd-ce"]) == ("+0.1000", "+0.0000")
 
 
