@@ -14,6 +14,8 @@ WITH_PATHS = {
     "finetune": [["{}", "{}", "--pretrained", "{}"]],
     "evaluate": [["{}", "{}", "--weights", "{}"]],
     "attack": [["{}", "{}", "--protocol", "{}"]],
+    "corrupt": [["{}", "{}", "--seed", "{}"]],
+    "certify": [["{}", "{}", "--radii", "{}"]],
     "options": [["{}"]],
     "report": [["{}"], ["{}", "--out", "{}"]],
     "phantom": [["--task", "Task04_Hippocampus", "--out", "{}/file"], ["--task", "{}", "--out", "out"]],

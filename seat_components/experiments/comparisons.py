@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from seat_components.experiments.checkpoints import Checkpoint, by_run
-from seat_components.experiments.intervals import FEWEST, markdown_table, paired_difference, rank_correlation
+from seat_components.experiments.intervals import markdown_table, paired_difference, rank_correlation
 from seat_components.experiments.plan import Plan
 from seat_components.records.attacked import WORST
+from seat_components.records.bootstrap import FEWEST
 from seat_components.records.theory import Theory
 from seat_components.reporting.tables import NONE
 

@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser
 
 from seat_components.experiments.intervals import markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.experiments.schedules import asked, config_of, schedule_of
+from seat_components.experiments.schedules import asked, run_config, schedule_of
 
 _TIMED = 3
 _NOTE = (
@@ -22,7 +22,7 @@ _NOTE = (
 
 
 @dataclass(frozen=True)
-class Cost:
+class RunCost:
     """One run's trainings.
 
     Attributes:
@@ -52,7 +52,7 @@ class Cost:
         return self.backpropagations * self.seconds / 3600
 
 
-def costs_of(plan: Plan) -> list[Cost]:
+def costs_of(plan: Plan) -> list[RunCost]:
     """What each run of ``plan`` will take; times a few backpropagations of each kind of batch.
 
     On a CPU it is the cores' time that counts, which does not depend on what else the machine does.
@@ -64,8 +64,8 @@ def costs_of(plan: Plan) -> list[Cost]:
     counted: dict[str, int] = {}  # looking at every case takes its time
     costs = []
     for name, run in plan.runs.items():
-        config = config_of(plan, name)
-        replays = _planned(config)[0 if run.continues is None else len(_planned(config_of(plan, run.continues))) :]
+        config = run_config(plan, name)
+        replays = _planned(config)[0 if run.continues is None else len(_planned(run_config(plan, run.continues))) :]
         kind = str([config[key] for key in ("network_def", "batch_size", "patch_size", "loss", "device")])
         if kind not in timed:
             timed[kind] = _seconds(config)
@@ -73,11 +73,11 @@ def costs_of(plan: Plan) -> list[Cost]:
         if data not in counted:
             counted[data] = len(config.get_parsed_content("train#dataset#data"))
         batches = math.ceil(counted[data] / int(config["batch_size"]))
-        costs.append(Cost(name, len(replays), sum(replays), batches, len(plan.seeds), timed[kind]))
+        costs.append(RunCost(name, len(replays), sum(replays), batches, len(plan.seeds), timed[kind]))
     return costs
 
 
-def costs_in_words(costs: Sequence[Cost]) -> str:
+def costs_in_words(costs: Sequence[RunCost]) -> str:
     """A table of the costs, and what they come to."""
     rows = [
         [one.run, *map(str, (one.epochs, one.per_batch, one.backpropagations // one.trainings)), f"{one.hours:.2f}"]

@@ -10,7 +10,7 @@ from statistics import fmean
 from seat_components.experiments.checkpoints import Checkpoint, by_run
 from seat_components.experiments.plan import Plan
 from seat_components.records.attacked import WORST
-from seat_components.reporting.methods import Budget, Method, shown
+from seat_components.reporting.methods import CostPoint, Method, readable
 
 
 def figures(found: Sequence[Checkpoint], plan: Plan, page: Path) -> list[str]:
@@ -28,7 +28,7 @@ def figures(found: Sequence[Checkpoint], plan: Plan, page: Path) -> list[str]:
     from seat_components.reporting.training_figures import gradient_norm_by_window  # noqa: PLC0415
 
     measured = methods_of_plan(found, plan)
-    methods = shown(measured)
+    methods = readable(measured)
     names = {method.name for method in methods}
     first = sorted((run[0] for run in by_run(found)), key=lambda one: one.history.backpropagations)
     longest = {_line(plan, one.run): one.records for one in first}
@@ -59,7 +59,7 @@ def figures(found: Sequence[Checkpoint], plan: Plan, page: Path) -> list[str]:
 
 def methods_of_plan(found: Sequence[Checkpoint], plan: Plan) -> list[Method]:
     """The plan's lines with what its first attack left at each of their budgets, over the seeds."""
-    lines: dict[str, tuple[str, list[Budget]]] = {}
+    lines: dict[str, tuple[str, list[CostPoint]]] = {}
     for run in by_run(found):
         attacked = [(one, one.records.robustness) for one in run if one.is_finished]
         dice = [
@@ -72,7 +72,7 @@ def methods_of_plan(found: Sequence[Checkpoint], plan: Plan) -> list[Method]:
             costs, clean, worst = zip(*measured, strict=True)
             line = _line(plan, run[0].run)
             _, budgets = lines.setdefault(line, (plan.runs[run[0].run].kind or line.split("-")[0], []))
-            budgets.append(Budget(fmean(costs), clean, worst))
+            budgets.append(CostPoint(fmean(costs), clean, worst))
     return [Method(name, kind, tuple(budgets)) for name, (kind, budgets) in lines.items()]
 
 

@@ -29,7 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 _ARGUMENTS = ("update_every", "relax", "g_max", "update_threshold", "g_min")
 
 
-def config_of(plan: Plan, run: str) -> ConfigParser:
+def run_config(plan: Plan, run: str) -> ConfigParser:
     """The config of a training of ``run``, with the plan's overrides; weights that it starts from are left out."""
     entry = plan.runs[run]
     config = ConfigParser()
@@ -64,7 +64,7 @@ def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
     """A table of settings by run; empty without a run of SEAT."""
     columns: dict[str, list[str]] = {}
     for one in found:
-        schedule = schedule_of(config_of(plan, one.run))
+        schedule = schedule_of(run_config(plan, one.run))
         if not isinstance(schedule, SelfAdaptiveSchedule):
             continue
         norms = one.history["gradient_norm"].tolist()

@@ -17,7 +17,7 @@ _FEWEST_SEEDS = 3
 
 
 @dataclass(frozen=True)
-class Budget:
+class CostPoint:
     """What a method came to with so many backpropagations.
 
     Attributes:
@@ -43,7 +43,7 @@ class Method:
 
     name: str
     kind: str
-    budgets: tuple[Budget, ...]
+    budgets: tuple[CostPoint, ...]
 
     @property
     def best(self) -> float:
@@ -58,7 +58,7 @@ def over_seeds(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values), float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
 
 
-def shown(methods: Sequence[Method]) -> list[Method]:
+def readable(methods: Sequence[Method]) -> list[Method]:
     """What a reader can tell apart: all, or where they are too many the best of each kind."""
     if len(methods) <= _MOST_LINES:
         return list(methods)
@@ -82,6 +82,6 @@ def methods_of(runs: Sequence[RunRecords]) -> list[Method]:
     for run, record, history in complete:
         worst = record.mean_dice(WORST, record.compared_eps or 0)
         if not any(map(math.isnan, (history.backpropagations, record.clean, worst))):
-            budget = Budget(history.backpropagations, (record.clean,), (worst,))
+            budget = CostPoint(history.backpropagations, (record.clean,), (worst,))
             methods.append(Method(run.name, (run.description.method or run.name).lower(), (budget,)))
     return methods if len(methods) > 1 and len(alike) == 1 else []

@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 
 from seat_components.records.slices import largest_falls
 from seat_components.reporting.dice_by_cost import dice_by_cost
-from seat_components.reporting.methods import Method, methods_of, shown
+from seat_components.reporting.methods import Method, methods_of, readable
 from seat_components.reporting.page import Image
 from seat_components.reporting.records import RunRecords
 from seat_components.reporting.robustness_figures import (
@@ -69,7 +69,7 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
             png(dice_by_budget(runs)),
         )
     ]
-    if methods := shown(methods_of(runs)):
+    if methods := readable(methods_of(runs)):
         images.append(
             Image(
                 "dice_by_cost",

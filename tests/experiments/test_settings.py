@@ -10,9 +10,9 @@ from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.schedules import (
     SETTINGS,
     asked,
-    config_of,
     first_difference,
     other_settings,
+    run_config,
     schedule_of,
 )
 from seat_components.records.history import COLUMNS, History
@@ -43,7 +43,7 @@ def checkpoint(run, g):
 
 
 def test_a_runs_schedule_is_the_bundles_with_the_plans_overrides(plan):
-    seat, slow, free, clean = (schedule_of(config_of(plan, run)) for run in plan.runs)
+    seat, slow, free, clean = (schedule_of(run_config(plan, run)) for run in plan.runs)
     assert (seat.update_every, seat.g_min) == (1, 2)
     assert (slow.update_every, slow.g_min) == (3, 3)
     assert (free.plan(2), clean.plan(2)) == ([5, 5], [1, 1])

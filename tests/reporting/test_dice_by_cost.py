@@ -7,14 +7,14 @@ import pytest
 from matplotlib.colors import to_hex
 
 from seat_components.reporting.dice_by_cost import dice_by_cost
-from seat_components.reporting.methods import Budget, Method, methods_of, over_seeds, shown
+from seat_components.reporting.methods import CostPoint, Method, methods_of, over_seeds, readable
 
 KINDS = ("clean", "random", "free", "pgd", "seat", "growing", "phased", "nfgsm", "another")
 
 
 def method(name, kind, *budgets):
     """One whose worst-case Dice at each budget is that of three seeds around a value."""
-    points = tuple(Budget(cost, (0.8, 0.8, 0.8), (dice - 0.01, dice, dice + 0.01)) for cost, dice in budgets)
+    points = tuple(CostPoint(cost, (0.8, 0.8, 0.8), (dice - 0.01, dice, dice + 0.01)) for cost, dice in budgets)
     return Method(name, kind, points)
 
 
@@ -27,10 +27,10 @@ def drawn(axes):
 def test_of_too_many_the_best_of_each_kind_at_its_largest_budget_is_shown():
     free = [method(f"free-{i}", "free", (10, 0.1 * i), (20, 0.5 - 0.05 * i)) for i in range(6)]
     others = [method(kind, kind, (20, 0.3)) for kind in ("seat", "phased", "clean")]
-    assert [one.name for one in shown([*free, *others])] == ["free-0", "seat", "phased", "clean"]
-    assert shown(free) == free, "eight or fewer are all shown"
+    assert [one.name for one in readable([*free, *others])] == ["free-0", "seat", "phased", "clean"]
+    assert readable(free) == free, "eight or fewer are all shown"
     many = [method(kind, kind, (20, 0.1 * i)) for i, kind in enumerate(KINDS)]
-    assert [one.kind for one in shown(many)] == list(KINDS[:0:-1]), "the worst is left to the table"
+    assert [one.kind for one in readable(many)] == list(KINDS[:0:-1]), "the worst is left to the table"
 
 
 @pytest.mark.parametrize("kinds", [KINDS[:8], KINDS[1:]])

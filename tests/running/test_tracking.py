@@ -117,7 +117,7 @@ def test_every_config_that_runs_asks_first(bundle):
         for file in (bundle / "configs").glob("*.json")
         if "initialize" in (content := json.loads(file.read_text()))
     ]
-    assert len(starts) == 5
+    assert len(starts) == 6
     assert all("optional_import('seat_components')" in start[0] for start in starts)
     assert all(start[1] == "$seat_running.check_command_line()" for start in starts)
 
