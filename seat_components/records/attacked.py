@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -25,6 +25,8 @@ class _Attacked(Protocol):
 
 
 A = TypeVar("A", bound=_Attacked)
+_Row = TypeVar("_Row")
+_Key = TypeVar("_Key")
 
 
 class _Scored(Protocol):
@@ -248,9 +250,7 @@ def mean_dice(row: AttackedCase) -> float:
 
 def summarise(rows: Sequence[AttackedCase], labels: Sequence[str]) -> list[AttackDice]:
     """Mean over all cases that an attack was to run on, at each ε, in order of appearance; with their number."""
-    groups: dict[tuple[str, float], list[AttackedCase]] = {}
-    for row in rows:
-        groups.setdefault((row.attack, row.eps_255), []).append(row)
+    groups = grouped(rows, lambda row: (row.attack, row.eps_255))
     return [
         AttackDice(
             attack=attack,
@@ -259,6 +259,14 @@ def summarise(rows: Sequence[AttackedCase], labels: Sequence[str]) -> list[Attac
         )
         for (attack, eps_255), group in groups.items()
     ]
+
+
+def grouped(rows: Sequence[_Row], key: Callable[[_Row], _Key]) -> dict[_Key, list[_Row]]:
+    """The rows by what ``key`` says of each, in order of appearance."""
+    groups: dict[_Key, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
 def means_over(rows: Sequence[_Scored], labels: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from seat_components.records.attacked import means_over
+from seat_components.records.attacked import grouped, means_over
 from seat_components.records.evaluated import Evaluated, check_dice, check_once
 from seat_components.records.model import KeptRecord, Name, Record, Rows, read_record
 from seat_components.records.numbers import Dice, Measured, mean_of
@@ -130,9 +130,7 @@ class Certificate(CertifiedEvaluation):
 
 def means_certified(rows: Sequence[CertifiedCase], labels: Sequence[str]) -> list[CertifiedDice]:
     """Mean over the cases for each transformation and range, in order of appearance."""
-    groups: dict[tuple[str, float], list[CertifiedCase]] = {}
-    for row in rows:
-        groups.setdefault((row.transformation, row.radius), []).append(row)
+    groups = grouped(rows, lambda row: (row.transformation, row.radius))
     return [
         CertifiedDice(
             transformation=transformation,

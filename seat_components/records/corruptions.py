@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, model_validator
 
-from seat_components.records.attacked import CLEAN, means_over
+from seat_components.records.attacked import CLEAN, grouped, means_over
 from seat_components.records.evaluated import Evaluated, check_dice, check_once
 from seat_components.records.model import KeptRecord, Name, Record, Rows, kind, read_record
 from seat_components.records.numbers import Dice, Measured, Number, mean_of
@@ -133,9 +133,7 @@ class Corruptions(CorruptedEvaluation):
 
 def mean_under(rows: Sequence[CorruptedCase], labels: Sequence[str]) -> list[CorruptionDice]:
     """Mean over the cases under each corruption at each severity, in order of appearance."""
-    groups: dict[tuple[str, int], list[CorruptedCase]] = {}
-    for row in rows:
-        groups.setdefault((row.corruption, row.severity), []).append(row)
+    groups = grouped(rows, lambda row: (row.corruption, row.severity))
     return [
         CorruptionDice(
             corruption=corruption,
