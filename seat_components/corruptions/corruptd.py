@@ -13,6 +13,7 @@ from numpy.random import RandomState
 from torch import Tensor
 
 from seat_components.corruptions.intensities import INTENSITIES
+from seat_components.corruptions.k_space import K_SPACE, require_torchio
 from seat_components.corruptions.movements import MOVEMENTS
 from seat_components.corruptions.table import CLEAN, corruptions_of
 
@@ -27,11 +28,16 @@ class Corruptd(MapTransform):
     Args:
         ct: whether scans are CT, in HU; else MRI.
         seed: of the random numbers.
+
+    Raises:
+        RefusalError: if a corruption needs TorchIO, and it is not installed.
     """
 
     def __init__(self, ct: bool, seed: int = 0) -> None:
         super().__init__(("image", "label"))
         self.severities = corruptions_of(ct)
+        if K_SPACE.keys() & self.severities.keys():
+            require_torchio()
         self.seed = seed
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -61,7 +67,7 @@ class Corruptd(MapTransform):
 
 
 def _transformed(name: str, channel: Tensor, value: float, random: RandomState, spacing: Sequence[float]) -> Tensor:
-    made: Tensor = INTENSITIES[name](channel, value, random, spacing)(channel)
+    made: Tensor = {**INTENSITIES, **K_SPACE}[name](channel, value, random, spacing)(channel)
     return made
 
 

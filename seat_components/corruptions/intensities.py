@@ -9,7 +9,6 @@ from monai.transforms import (
     AdjustContrast,
     Compose,
     GaussianSmooth,
-    GibbsNoise,
     KSpaceSpikeNoise,
     RandBiasField,
     RandGaussianNoise,
@@ -24,15 +23,12 @@ from monai.transforms.utils import Fourier
 from numpy.random import RandomState
 from torch import Tensor
 
+from seat_components.corruptions.directions import either_way
+
 _SOFT_TISSUE_HU = 40.0
 
 _Making = Callable[[Tensor, float, RandomState, Sequence[float]], Transform]
 """(channel (1, *spatial), the severity's value, random numbers, voxel spacing in mm) → the transform."""
-
-
-def either_way(random: RandomState) -> float:
-    """1 or −1."""
-    return float(random.choice((-1.0, 1.0)))
 
 
 def _gaussian_noise(channel: Tensor, value: float, random: RandomState, _: Sequence[float]) -> Transform:
@@ -53,10 +49,6 @@ def _rician_noise(_: Tensor, value: float, random: RandomState, __: Sequence[flo
 
 def _bias_field(_: Tensor, value: float, random: RandomState, __: Sequence[float]) -> Transform:
     return RandBiasField(prob=1.0, degree=3, coeff_range=(-value, value)).set_random_state(state=random)
-
-
-def _gibbs_ringing(_: Tensor, value: float, __: RandomState, ___: Sequence[float]) -> Transform:
-    return GibbsNoise(alpha=value)
 
 
 def _k_space_spike(channel: Tensor, value: float, random: RandomState, _: Sequence[float]) -> Transform:
@@ -99,7 +91,6 @@ INTENSITIES: Mapping[str, _Making] = {
     "gaussian-noise": _gaussian_noise,
     "rician-noise": _rician_noise,
     "bias-field": _bias_field,
-    "gibbs-ringing": _gibbs_ringing,
     "k-space-spike": _k_space_spike,
     "gamma": _gamma,
     "hounsfield-noise": _hounsfield_noise,

@@ -11,7 +11,7 @@ from monai.transforms.utils import create_rotate, create_translate
 from numpy.random import RandomState
 from torch import Tensor
 
-from seat_components.corruptions.intensities import either_way
+from seat_components.corruptions.directions import either_way
 
 _Movement = Callable[[float, RandomState, Sequence[float]], Callable[[Tensor, str], Tensor]]
 """(the severity's value, random numbers, voxel spacing in mm) → (volume (C, *spatial), interpolation) → it moved."""

@@ -21,8 +21,8 @@ STOCK = {
 def history(bundle, folder, network, dataset):
     """The rows of a short SEAT run: one clean epoch and one of two replays."""
     overrides = {
-        "train#dataset#data": "$@cases.training[:6]",
-        "validate#dataset#data": "$@cases.validation[:2]",
+        "train#dataset#data": "$@cases.training[:4]",
+        "validate#dataset#data": "$@cases.validation[:1]",
     }
     flow = workflow(
         bundle,
@@ -33,7 +33,7 @@ def history(bundle, folder, network, dataset):
         network_def=network,
         epochs=2,
         update_every=1,
-        val_interval=1,
+        val_interval=2,
         batch_size=2,
         patch_size=[16, 24, 16],
         num_workers=0,

@@ -94,7 +94,7 @@ def test_network_takes_and_gives_what_the_metadata_say(task):
         net_id="network_def",
         meta_file=str(folder / "configs" / "metadata.json"),
         config_file=files(folder, ["inference"])[0],
-        device="cpu",
+        device="meta",
         bundle_root=str(folder),
     )
 

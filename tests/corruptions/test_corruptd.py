@@ -4,20 +4,24 @@ import pytest
 import torch
 from corrupted_scans import corrupted, sphere
 
-from seat_components.corruptions import CLEAN, Corruptd, corruptions_of
+from seat_components.corruptions import CLEAN, Corruptd, corruptions_of, k_space
 from seat_components.corruptions.intensities import INTENSITIES
+from seat_components.corruptions.k_space import K_SPACE
 from seat_components.corruptions.movements import MOVEMENTS
 from seat_components.evaluation import dice_per_class
+from seat_components.refusals import RefusalError
 
 EVERY = [(ct, name) for ct in (False, True) for name in corruptions_of(ct)]
-DRAWN = {"gaussian-noise", "rician-noise", "hounsfield-noise", "bias-field", "k-space-spike"}
+DRAWN = {"gaussian-noise", "rician-noise", "hounsfield-noise", "bias-field", "k-space-spike", *K_SPACE}
+STILL = {**INTENSITIES, **K_SPACE}
 # Where each severity draws a direction, a place or a field of its own, a later one may change a scan less.
-DIFFERENT = {"bias-field", "k-space-spike", "gamma", *MOVEMENTS}
+DIFFERENT = {"bias-field", "k-space-spike", "gamma", *K_SPACE, *MOVEMENTS}
 
 
 def test_every_corruption_of_the_table_is_made_and_none_besides():
-    assert {name for _, name in EVERY} == {*INTENSITIES, *MOVEMENTS}
-    assert not {*INTENSITIES} & {*MOVEMENTS}
+    assert {name for _, name in EVERY} == {*STILL, *MOVEMENTS}
+    assert len(STILL) == len(INTENSITIES) + len(K_SPACE)
+    assert not STILL.keys() & MOVEMENTS.keys()
 
 
 def test_severity_0_is_the_scan_to_the_bit():
@@ -35,7 +39,7 @@ def test_a_corruption_follows_from_its_seed_and_keeps_grid_and_type(ct, name):
         assert (made.shape, made.dtype) == (before.shape, before.dtype)
         assert torch.equal(made.affine, before.affine)
     assert torch.isfinite(image).all()
-    assert torch.equal(label, sphere(ct=ct)[1]) is (name in INTENSITIES)
+    assert torch.equal(label, sphere(ct=ct)[1]) is (name in STILL)
 
 
 @pytest.mark.parametrize(("ct", "name"), EVERY)
@@ -102,3 +106,10 @@ def test_an_empty_scan_stays_finite(ct, name):
     image, label = sphere()
     sample = {"image": image * 0, "label": label, "case": "one", "corruption": name, "severity": 5}
     assert torch.isfinite(Corruptd(ct)(sample)["image"]).all()
+
+
+def test_mri_is_refused_without_torchio_and_ct_is_not(monkeypatch):
+    monkeypatch.setattr(k_space, "find_spec", lambda _: None)
+    with pytest.raises(RefusalError, match="pip install torchio"):
+        Corruptd(ct=False)
+    Corruptd(ct=True)

@@ -25,12 +25,15 @@ FIRST_EPOCHS = 2
 
 
 def repeats(command, others):
-    """Whether each config and word of ``command`` stands in another, so that it may start warm."""
-    return _kinds(command) <= set().union(*map(_kinds, others))
+    """Whether another starts the same program, so that ``command`` may start warm.
+
+    Imports are the program's; what a config imports beyond them is named in it, and imported in a warm start as well.
+    """
+    return _programs(command) <= set().union(*map(_programs, others))
 
 
-def _kinds(command):
-    return set(re.findall(r"configs/\w+\.json|(?<=-m )\S+ \w+|torchrun|--tracking", command))
+def _programs(command):
+    return set(re.findall(r"(?<=-m )\S+ \w+|torchrun|--tracking", command))
 
 
 def type_in(bundle, command, data, warm=False):

@@ -22,6 +22,7 @@ EXCUSED = {
     " --config_file \"['configs/train.json','configs/multi_gpu_train.json']\" --dataset_dir DATA": Needs.MACHINES,
     "sbatch docs/slurm_train.sh BUNDLE DATA OUT --epochs 300": Needs.CLUSTER,
     "python -m tools.gpu_needs": Needs.LONG,
+    "python -m tools.whole_volume_memory": Needs.LONG,
     ".ci/run": Needs.ITSELF,
     "make test": Needs.ITSELF,
     "make lint": Needs.ITSELF,
