@@ -87,7 +87,7 @@ def prepare(command, project, data):
     elif command.startswith("pip "):
         # What is asked for is there in an environment of `make`; elsewhere it would need the network.
         variables["PIP_NO_INDEX"] = "1"
-        if any(find_spec(module) is None for module in ("mlflow", "onnx")):
+        if any(find_spec(module) is None for module in ("mlflow", "onnx", "torchio")):
             pytest.skip("needs an environment with all extras")
     elif command.startswith("pre-commit "):
         variables = {"PRE_COMMIT_HOME": str(project / "home"), "GIT_CONFIG_GLOBAL": os.devnull}
