@@ -13,14 +13,12 @@ from seat_components.evaluation.identity import data_description
 from seat_components.files import is_file, is_there, resolved
 from seat_components.launching import bundle_command
 from seat_components.records import metrics, robustness
-from seat_components.records.attacked import WORST
 from seat_components.records.bundle import task_of
-from seat_components.records.metrics import Metrics
 from seat_components.records.model import read_record
-from seat_components.records.robustness import Robustness
 from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
-from seat_components.reporting import write_report
+from seat_components.reporting import read_run, write_report
+from seat_components.reporting.findings import findings, limits
 from seat_components.tasks import load_task
 
 # Small enough for two CPU cores; every value is an ordinary override of the bundle.
@@ -71,29 +69,20 @@ def run_demo(
     budgets = _BUDGETS_OF_PHANTOMS if data is None else _BUDGETS_OF_DATA
     _run(bundle, ["train", "attack"], {**weights, "protocol": "quick", "attack_eps_255": budgets})
     report = write_report([out / "eval"])
-    print("\n".join(["", *_findings(out / "eval", is_phantom=data is None), f"The report is {report}"]))
+    print("\n".join(["", *_findings(out / "eval"), f"The report is {report}"]))
     return report
 
 
-def _findings(folder: Path, is_phantom: bool) -> list[str]:
+def _findings(folder: Path) -> list[str]:
     """What the records in ``folder`` come to, and where they are, in lines of words."""
-    clean = read_record(Metrics, folder / metrics.FILE)
-    attacked = read_record(Robustness, folder / robustness.FILE)
-    eps_255 = attacked.budgets[-1]
-    lowest = [dice for _, dice in attacked.clean_and_worst(eps_255).values()]
-    told = "read them in the report before the figures" if attacked.alarms else "none was raised"
-    lines = [
-        f"What was found, on {len(clean.cases)} validation cases (Dice: 1 is right everywhere, 0 nowhere):",
-        f"- As they are, the network's masks have a mean Dice of {clean.mean_dice:.2f} on the whole volumes.",
-        f"- Perturbed by up to {attacked.eps_in_words(eps_255)} of the intensity range, patches that had "
-        f"{attacked.clean:.2f} are left with {attacked.mean_dice(WORST, eps_255):.2f} under the worst attack found, "
-        f"in the worst case with {min(lowest):.2f}.",
-        f"- Alarms about the attacks: {len(attacked.alarms)}; {told}.",
-    ]
-    if is_phantom:
-        lines.append("- The volumes are computer-made and the training is short: this shows that all works, no more.")
+    run = read_run(folder)
+    alarms = run.robustness.alarms if run.robustness else ()
+    told = "read them in the report before the figures" if alarms else "none was raised"
     return [
-        *lines,
+        "What was found, on the validation cases (Dice: 1 is right everywhere, 0 nowhere):",
+        *(f"- {line}" for line in findings(run)),
+        f"- Alarms about the attacks: {len(alarms)}; {told}.",
+        limits([run]),
         f"{folder} holds the records: {metrics.FILE} and {robustness.FILE} have every case;",
         f"{folder.parent / 'models' / 'model.pt'} is the network.",
     ]

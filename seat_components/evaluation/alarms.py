@@ -10,6 +10,7 @@ from seat_components.evaluation import answers
 from seat_components.evaluation.answers import NEAR_ZERO, Verdict
 from seat_components.evaluation.protocols import LARGE_BUDGET, MORE_EFFORT, is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.alarm_names import ALARM_NAMES
 from seat_components.records.attacked import AttackedCase, mean_dice, worst_rows
 
 _TOLERANCE = 0.02
@@ -122,15 +123,17 @@ def _of(
     ]
 
 
-ALARMS: dict[str, Callable[[RobustnessRecords], Verdict]] = {
-    answers.NOT_FINITE: answers.logits_not_finite,
-    answers.PROBABILITIES: answers.outputs_are_probabilities,
-    answers.SATURATED: answers.loss_saturated,
-    answers.NOT_DETERMINISTIC: answers.not_deterministic,
-    answers.ZERO_GRADIENTS: answers.zero_gradients,
-    "black box beats white box": _black_box_beats_white_box,
-    "more steps change the result": _more_effort_changes_it,
-    "a large budget leaves Dice": _large_budget_leaves_dice,
-    "a larger budget is weaker": _larger_budget_is_weaker,
-    "random noise hurts": _random_noise_hurts,
-}
+# In the order of their names.
+_EXAMINATIONS: tuple[Callable[[RobustnessRecords], Verdict], ...] = (
+    answers.logits_not_finite,
+    answers.outputs_are_probabilities,
+    answers.loss_saturated,
+    answers.not_deterministic,
+    answers.zero_gradients,
+    _black_box_beats_white_box,
+    _more_effort_changes_it,
+    _large_budget_leaves_dice,
+    _larger_budget_is_weaker,
+    _random_noise_hurts,
+)
+ALARMS = dict(zip(ALARM_NAMES, _EXAMINATIONS, strict=True))

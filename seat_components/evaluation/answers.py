@@ -15,13 +15,14 @@ from seat_components.attacks.victim import Victim, under_attack
 from seat_components.evaluation.case import Case
 from seat_components.evaluation.protocols import is_gradient_attack
 from seat_components.evaluation.robustness import RobustnessRecords
+from seat_components.records.alarm_names import (
+    NOT_DETERMINISTIC,
+    NOT_FINITE,
+    PROBABILITIES,
+    SATURATED,
+    ZERO_GRADIENTS,
+)
 from seat_components.records.attacked import main_budget, mean_dice
-
-NOT_FINITE = "logits not finite"
-PROBABILITIES = "outputs are probabilities"
-SATURATED = "loss saturated"
-NOT_DETERMINISTIC = "not deterministic"
-ZERO_GRADIENTS = "zero gradients"
 
 _ZERO_SHARE = 0.1
 """Share of voxels whose gradient may be exactly 0 or not finite."""

@@ -18,7 +18,7 @@ from seat_components.budget import IntensityBudget, budgets_of
 from seat_components.buffers import Buffers
 from seat_components.device import clock
 from seat_components.evaluation.alarms import examined, raise_alarms
-from seat_components.evaluation.answers import NOT_DETERMINISTIC, NOT_FINITE, examine_answers, questions
+from seat_components.evaluation.answers import examine_answers, questions
 from seat_components.evaluation.budget_share import budget_share
 from seat_components.evaluation.case import Attacked, Case
 from seat_components.evaluation.least_budget import search_along_gradients
@@ -26,6 +26,7 @@ from seat_components.evaluation.protocols import AttackSetting, Check, Protocol,
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scoring import Answer, Scorer
 from seat_components.evaluation.watch import AnswerWatch, AttackEndedError
+from seat_components.records.alarm_names import NOT_DETERMINISTIC, NOT_FINITE
 from seat_components.records.attacked import AttackedCase, CheckedCase, main_budget, mean_dice
 
 logger = logging.getLogger(__name__)

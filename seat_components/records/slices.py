@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -89,6 +89,17 @@ def file_of(folder: Path, case: str) -> Path:
 def largest_falls(slices: Iterable[AttackedSlice], count: int = 3) -> list[AttackedSlice]:
     """The ``count`` slices whose cases lost the most Dice, the largest fall first, ties by name."""
     return sorted(slices, key=lambda one: (-one.fall, one.case))[:count]
+
+
+def typical_case(runs: Sequence[Sequence[AttackedSlice]]) -> str:
+    """Of the cases that all ``runs`` have slices of, the one whose loss of Dice is the median; empty without one.
+
+    Of several runs the losses add up; of an even number of cases, the lower median.
+    """
+    falls = [{one.case: one.fall for one in slices} for slices in runs]
+    common = sorted(set.intersection(*map(set, falls))) if falls else []
+    by_loss = sorted(common, key=lambda case: sum(one[case] for one in falls))
+    return by_loss[(len(by_loss) - 1) // 2] if by_loss else ""
 
 
 def read_slices(folder: Path) -> list[AttackedSlice]:

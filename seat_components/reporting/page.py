@@ -1,42 +1,14 @@
-"""The report as one HTML page: blocks of text, tables and embedded pictures; no scripts, no outside links."""
+"""The report as one HTML page: blocks of text, tables and embedded pictures; no network, and no script but our own."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 2.5rem auto; max-width: 62rem; padding: 0 1.25rem; background: #fff; color: #1d232a;
-       font: 16px/1.55 system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .3rem; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .9rem; border-top: 1px solid #d9dee3; }
-h3 { font-size: 1rem; margin: 1.8rem 0 .4rem; }
-p { margin: .5rem 0; max-width: 48rem; }
-.summary { color: #46505a; overflow-wrap: anywhere; }
-table { border-collapse: collapse; margin: .6rem 0 .3rem; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #e6eaed; }
-th { font-weight: 600; }
-thead th { border-bottom: 2px solid #aab4bd; vertical-align: bottom; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-tbody th { font-weight: 400; white-space: nowrap; }
-.wide { overflow-x: auto; }
-figure { margin: 1rem 0 1.6rem; }
-img { max-width: 100%; height: auto; display: block; }
-.note, figcaption { color: #46505a; font-size: .88rem; max-width: 48rem; }
-.alarms { border-left: 5px solid #d55e00; background: #fdf1ea; padding: .6rem 1.1rem; margin: 1.2rem 0; }
-.calm { border-left: 5px solid #009e73; background: #eef7f4; padding: .6rem 1.1rem; margin: 1.2rem 0; }
-.open { border-left: 5px solid #8a96a1; background: #f4f6f7; padding: .6rem 1.1rem; margin: 1.2rem 0; }
-.alarms h2, .calm h2, .open h2 { border: 0; margin: 0; padding: 0; font-size: 1.05rem; }
-ul { margin: .3rem 0; padding-left: 1.2rem; }
-@media print {
-  body { margin: 0; max-width: none; font-size: 10.5pt; }
-  figure, table, .alarms, .calm, .open { break-inside: avoid; }
-  h2, h3 { break-after: avoid; }
-}
-"""
+from importlib.resources import files
 
 
 @dataclass(frozen=True)
@@ -51,8 +23,23 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What was found of each run, (name, sentences); ``limits`` stands below, smaller."""
+
+    found: Sequence[tuple[str, str]]
+    limits: str
+
+    def html(self) -> str:
+        """The sentences, escaped."""
+        said = "\n".join(
+            f'<p class="finding"><strong>{escape(name)}</strong>: {escape(said)}</p>' for name, said in self.found
+        )
+        return f'{said}\n<p class="note">{escape(self.limits)}</p>' if self.limits else said
+
+
+@dataclass(frozen=True)
 class Notice:
-    """A box with a heading and a list of lines; ``kind`` is alarms, calm or open."""
+    """A box with a heading, unless that is empty, and a list of lines; ``kind`` is alarms, calm or open."""
 
     kind: str
     heading: str
@@ -62,17 +49,19 @@ class Notice:
         """The box, escaped."""
         lines = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
         body = f"<ul>{lines}</ul>" if lines else ""
-        return f'<section class="{escape(self.kind)}"><h2>{escape(self.heading)}</h2>{body}</section>'
+        heading = f"<h2>{escape(self.heading)}</h2>" if self.heading else ""
+        return f'<section class="{escape(self.kind)}">{heading}{body}</section>'
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; the first column names the rows. ``note`` stands below it."""
+    """A table; the first column names the rows. ``note`` stands below it; ``sorts``: by a press on a heading."""
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    sorts: bool = False
 
     def html(self) -> str:
         """The table, escaped."""
@@ -80,7 +69,8 @@ class Table:
         body = "\n".join(_row(row) for row in self.rows)
         title = f"<h3>{escape(self.title)}</h3>\n" if self.title else ""
         note = f'\n<p class="note">{escape(self.note)}</p>' if self.note else ""
-        table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
+        kind = ' class="sorts"' if self.sorts else ""
+        table = f"<table{kind}>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
         return f'{title}<div class="wide">{table}</div>{note}'
 
 
@@ -98,12 +88,12 @@ class Image:
         source = base64.b64encode(self.png).decode("ascii")
         title = f"<h3>{escape(self.title)}</h3>\n" if self.title else ""
         return (
-            f'{title}<figure><img src="data:image/png;base64,{source}" alt="{escape(self.title)}">\n'
+            f'{title}<figure><img src="data:image/png;base64,{source}" alt="{escape(self.title or self.caption)}">\n'
             f"<figcaption>{escape(self.caption)}</figcaption></figure>"
         )
 
 
-Block = Text | Notice | Table | Image
+Block = Text | Finding | Notice | Table | Image
 
 
 @dataclass(frozen=True)
@@ -113,28 +103,46 @@ class PageSection:
     heading: str
     blocks: Sequence[Block]
 
+    @property
+    def anchor(self) -> str:
+        """What a link to it is called."""
+        return re.sub(r"[^a-z]+", "-", self.heading.lower())
 
-def html_page(title: str, summary: Sequence[str], top: Sequence[Block], sections: Sequence[PageSection]) -> str:
+
+def html_page(title: str, first: Sequence[Block], numbers: Sequence[Block], sections: Sequence[PageSection]) -> str:
     """The whole page as text.
 
     Args:
         title: the page's title.
-        summary: the lines under the title, one per run.
-        top: blocks before the first heading.
-        sections: the rest, in order.
+        first: blocks before the list of contents.
+        numbers: blocks after it, before the first heading.
+        sections: the rest, in order; those with blocks stand in the list.
     """
-    lines = "\n".join(f'<p class="summary">{escape(line)}</p>' for line in summary)
-    parts = [block.html() for block in top]
-    for section in sections:
-        if section.blocks:
-            parts += [f"<h2>{escape(section.heading)}</h2>", *(block.html() for block in section.blocks)]
+    style, script = (files(__package__).joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    # A browser runs and loads nothing else, whatever stands in the records.
+    policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    shown = [section for section in sections if section.blocks]
+    links = "".join(f'<li><a href="#{section.anchor}">{escape(section.heading)}</a></li>' for section in shown)
+    parts = [
+        *(block.html() for block in first),
+        f'<nav aria-label="Contents"><ul>{links}</ul></nav>',
+        *(block.html() for block in numbers),
+    ]
+    for section in shown:
+        heading = f'<h2 id="{section.anchor}">{escape(section.heading)}</h2>'
+        parts += [heading, *(block.html() for block in section.blocks)]
     body = "\n".join(parts)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n{lines}\n{body}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<h1>{escape(title)}</h1>\n{body}\n<script>{script}</script>\n</body>\n</html>\n"
     )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
 def _row(cells: Sequence[str]) -> str:

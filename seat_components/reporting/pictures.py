@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Sized
 
-from seat_components.records.slices import largest_falls
+from seat_components.records.slices import largest_falls, typical_case
 from seat_components.reporting.dice_by_cost import dice_by_cost
 from seat_components.reporting.methods import Method, methods_of, readable
 from seat_components.reporting.page import Image
@@ -16,18 +16,40 @@ from seat_components.reporting.robustness_figures import (
     fallen_by_budget,
     share_against_worst,
 )
-from seat_components.reporting.slice_figures import attacked_slices
+from seat_components.reporting.slice_figures import attacked_slices, before_and_after
 from seat_components.reporting.style import png, run_styles
 from seat_components.reporting.training_figures import gradient_norm_by_window, training_curves
 
 _WINDOW = 50
+_MOST_ROWS = 4
+
+
+def finding(runs: Sequence[RunRecords]) -> Image | None:
+    """Scan and predictions of one case, the same of each run where they have one in common; None without slices."""
+    runs = [run for run in runs if run.slices][:_MOST_ROWS]
+    case = typical_case([run.slices for run in runs])
+    if runs and not case:
+        runs = runs[:1]
+        case = typical_case([runs[0].slices])
+    shown = [(run, next(one for one in run.slices if one.case == case)) for run in runs]
+    if not shown:
+        return None
+    of = f" of the {len(runs[0].slices)} recorded" if len(runs[0].slices) > 1 else ""
+    attacks = ", ".join(f"{run.name} by {one.attack}, ε = {one.eps_255:g}/255" for run, one in shown)
+    return Image(
+        "finding",
+        "",
+        f"{case}: its loss of Dice is the median{of}, so it is neither the best nor the worst of them. Attacked: "
+        f"{attacks}. The Dice is of the whole case.",
+        png(before_and_after(shown)),
+    )
 
 
 def training(runs: Sequence[RunRecords]) -> list[Image]:
     """Training curves of each run, and mean K̃ of all of them."""
     images = []
     for i, (run, style) in enumerate(zip(runs, run_styles(runs), strict=True), start=1):
-        if run.history:
+        if run.history and run.history.epochs > 1:
             images.append(
                 Image(
                     f"training_{i}",
@@ -41,14 +63,13 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
                 )
             )
     longest = max((run.history.epochs for run in runs if run.history), default=0)
-    if longest:
-        short = f" No run is longer than {_WINDOW} epochs, so there is one window." if longest <= _WINDOW else ""
+    if longest > _WINDOW:
         images.append(
             Image(
                 "gradient_norm",
                 "Input-gradient norm by method (the paper's Figure 1)",
                 f"K̃ averaged over windows of {_WINDOW} epochs from epoch 1; a run's last window has the epochs that "
-                f"are left of it.{short}",
+                f"are left of it.",
                 png(gradient_norm_by_window(runs, _WINDOW)),
             )
         )
@@ -57,18 +78,20 @@ def training(runs: Sequence[RunRecords]) -> list[Image]:
 
 def robustness(runs: Sequence[RunRecords]) -> list[Image]:
     """Dice against ε: all runs together, then each run by attack."""
-    if not any(run.robustness and run.robustness.budgets for run in runs):
-        return []
-    images = [
-        Image(
-            "dice_by_budget",
-            "Dice against ε by method (the paper's Figure 2)",
-            "Mean Dice over foreground classes and cases. Left: averaged over the attacks (random noise is not one). "
-            "Right: per volume, the lowest Dice of all attacks. At 0: the same inputs without attack. "
-            + " ".join(_on_what(run) for run in runs if run.robustness),
-            png(dice_by_budget(runs)),
+    images = []
+    # What one budget leaves is a figure in the tables, and no curve.
+    curved = [run for run in runs if run.robustness and len(run.robustness.budgets) > 1]
+    if curved:
+        images.append(
+            Image(
+                "dice_by_budget",
+                "Dice against ε by method (the paper's Figure 2)",
+                "Mean Dice over foreground classes and cases. Left: averaged over the attacks (random noise is not "
+                "one). Right: per volume, the lowest Dice of all attacks. At 0: the same inputs without attack. "
+                + " ".join(_on_what(run) for run in runs if run.robustness),
+                png(dice_by_budget(runs)),
+            )
         )
-    ]
     if methods := readable(methods_of(runs)):
         images.append(
             Image(
@@ -81,7 +104,7 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
             )
         )
     for i, run in enumerate(runs, start=1):
-        if run.robustness and run.robustness.budgets:
+        if run.robustness and run in curved:
             images.append(
                 Image(
                     f"dice_by_attack_{i}",
@@ -91,7 +114,7 @@ def robustness(runs: Sequence[RunRecords]) -> list[Image]:
                     png(dice_by_attack(run.robustness)),
                 )
             )
-    searched = [(run, run.robustness) for run in runs if run.robustness and run.robustness.found_least]
+    searched = [(run, run.robustness) for run in runs if run.robustness and len(run.robustness.found_least) > 1]
     if searched:
         medians = ", ".join(f"{run.name} {record.median_least}" for run, record in searched)
         images.append(
@@ -112,7 +135,7 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
     budgets = sorted({run.robustness.compared_eps for run in runs if run.robustness and run.robustness.compared_eps})
     for eps in budgets:
         pairs = [run.robustness.clean_and_worst(eps) if run.robustness else {} for run in runs]
-        if any(pairs):
+        if any(len(points) > 1 for points in pairs):
             images.append(
                 Image(
                     f"cases_{eps:g}",
@@ -124,7 +147,7 @@ def cases(runs: Sequence[RunRecords]) -> list[Image]:
                 )
             )
         shares = [run.robustness.share_and_worst(eps) if run.robustness else {} for run in runs]
-        if any(shares):
+        if any(len(points) > 1 for points in shares):
             images.append(
                 Image(
                     f"contrast_{eps:g}",

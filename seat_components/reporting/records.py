@@ -84,8 +84,15 @@ class RunRecords:
         return [f"{means}: {file} is absent or empty" for record, file, means in parts if not record]
 
     def label_name(self, label: str) -> str:
-        """The name of ``label``, or the label itself where run.json does not name it."""
-        return self.description.label_names.get(label, label)
+        """The name of a label's value, by run.json or another record's order of labels; else ``label`` itself."""
+        return (self.description.label_names or self._labels_in_order).get(label, label)
+
+    @property
+    def _labels_in_order(self) -> dict[str, str]:
+        """Label value → name: records hold the labels in the order of their values, which begin at 1."""
+        found = [record.cases[0].dice for record in self._evaluated if record.cases and record.cases[0].dice]
+        labels = found[0] if found else self.history.val_dice if self.history else ()
+        return {str(value): name for value, name in enumerate(labels, start=1)}
 
 
 def read_run(folder: Path) -> RunRecords:

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from seat_components.files import resolved
+from seat_components.records.alarm_names import ALARM_NAMES
 from seat_components.records.robustness import BUDGET_TOLERANCE
 from seat_components.refusals import refuse
 from seat_components.reporting import paper, shift_tables, tables
-from seat_components.reporting.page import Block, Image, Notice, PageSection, Table, Text, html_page
+from seat_components.reporting.case_table import case_table
+from seat_components.reporting.findings import findings, limits
+from seat_components.reporting.page import Block, Finding, Image, Notice, PageSection, Table, Text, html_page
 from seat_components.reporting.records import RunRecords, read_run
 
 _PAGE = "report.html"
@@ -50,17 +53,19 @@ def write_report(runs: Sequence[Path], out: Path | None = None) -> Path:
         PageSection("Robustness", _each(pictures.robustness(records), _attack_tables(records), sizes)),
         PageSection("Corruptions", _each([shift_tables.corruption_table(run) for run in records])),
         PageSection("Certificates", _each([shift_tables.certificate_table(run) for run in records])),
-        PageSection("Cases", _each(pictures.cases(records))),
+        PageSection("Cases", _each(pictures.cases(records), [case_table(run) for run in records])),
         PageSection("Cost and protocol", _each(*([tables.costs(run), tables.protocol(run)] for run in records))),
+        PageSection("Not in this report", _each([missing(records)])),
     ]
-    top: list[Block] = [alarms(records), tables.key_numbers(records), *_each([missing(records)])]
+    found, notice = _each([_found(records), pictures.finding(records)]), alarms(records)
+    # What rings is read before any figure; what is silent says how far the figures were examined.
+    first = [notice, *found] if notice.kind == "alarms" else [*found, notice]
     title = "SEAT report: " + ", ".join(dict.fromkeys(run.task or run.name for run in records))
-    text = html_page(title, [summary(run) for run in records], top, sections)
+    text = html_page(title, first, [tables.key_numbers(records)], sections)
     folder.mkdir(parents=True, exist_ok=True)
-    for section in sections:
-        for block in section.blocks:
-            if isinstance(block, Image):
-                (folder / f"{_PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
+    for block in (*first, *(block for section in sections for block in section.blocks)):
+        if isinstance(block, Image):
+            (folder / f"{_PICTURE_PREFIX}{block.name}.png").write_bytes(block.png)
     page = folder / _PAGE
     page.write_bytes(text.encode("utf-8", "replace"))
     return page
@@ -73,17 +78,10 @@ def _attack_tables(runs: Sequence[RunRecords]) -> list[Text | Table]:
     return [*found, Text(paper.WHAT_DIFFERS)] if beside else list(found)
 
 
-def summary(run: RunRecords) -> str:
-    """One line on a run: task, method, data, weights, number of cases."""
-    evaluated = run.evaluated_cases
-    parts = [
-        run.task,
-        f"method {run.description.method}" if run.description.method else "",
-        run.data,
-        "weights " + ", ".join(sha[:12] for sha in run.weights) if run.weights else "",
-        f"{len(evaluated)} cases" if evaluated is not None else "training only",
-    ]
-    return f"{run.name}: " + " · ".join(part for part in parts if part)
+def _found(runs: Sequence[RunRecords]) -> Finding | None:
+    """What was found of each run, and what that does not say; None where there is nothing to say."""
+    said = [(run.name, " ".join(lines)) for run in runs if (lines := findings(run))]
+    return Finding(said, limits(runs)) if said else None
 
 
 def alarms(runs: Sequence[RunRecords]) -> Notice:
@@ -98,33 +96,56 @@ def alarms(runs: Sequence[RunRecords]) -> Notice:
         lines += [f"{run.name}: {line}" for line in found]
     if lines:
         return Notice("alarms", "Alarms: read these before any robust number", lines)
-    if any(run.robustness for run in runs):
-        return Notice("calm", "No sanity alarm was raised", [line for run in runs if (line := _examined(run))])
-    return Notice("open", "Robustness was not measured, so no sanity check has been made", [])
+    attacked = [run for run in runs if run.robustness]
+    if not attacked:
+        return Notice("open", "Robustness was not measured, so no sanity check has been made", [])
+    by_line: dict[str, list[str]] = {}
+    for run in attacked:
+        by_line.setdefault(_examined(run), []).append(run.name)
+    lines = [f"{', '.join(names)}: {line}" for line, names in by_line.items()]
+    if all(set(ALARM_NAMES) <= set(_checked(run) or ()) for run in attacked):
+        return Notice("calm", "Every alarm was examined, and none was raised", lines)
+    return Notice("open", "No alarm was raised among those that could be examined", lines)
+
+
+def _checked(run: RunRecords) -> Sequence[str] | None:
+    """The alarms that there was something to examine for; None where that is not written."""
+    return run.robustness.alarms_checked if run.robustness else None
 
 
 def _examined(run: RunRecords) -> str:
-    """Which alarms there was something to examine for, as silence about the others says nothing."""
-    checked = run.robustness.alarms_checked if run.robustness else None
+    """Which alarms are silent, and which say nothing as there was nothing to examine."""
+    checked = _checked(run)
     if checked is None:
-        return ""
-    return f"{run.name}: examined and silent: " + (", ".join(checked) or "none") + "."
+        return "its record does not say which alarms were examined."
+    without = [name for name in ALARM_NAMES if name not in checked]
+    silent = "examined and silent: " + (", ".join(checked) or "none") + "."
+    return silent + (f" Not examined: {', '.join(without)}." if without else "")
 
 
 def missing(runs: Sequence[RunRecords]) -> Notice | None:
     """What this report cannot show, and why."""
-    lines = [f"{run.name}: {line}" for run in runs for line in run.missing]
-    return Notice("open", "Not in this report", lines) if lines else None
+    names: dict[str, list[str]] = {}
+    for run in runs:
+        for line in run.missing:
+            names.setdefault(line, []).append(run.name)
+    lines = [f"{', '.join(of)}: {line}" for line, of in names.items()]
+    return Notice("open", "", lines) if lines else None
 
 
 def _distinct_names(runs: Sequence[RunRecords]) -> list[RunRecords]:
-    """The runs, with their folders behind names that several have, and numbers behind what is still the same."""
-    names = [run.name for run in runs]
-    folders = ["/".join(resolved(run.folder).parts[-2:]) for run in runs]
-    longer = [f"{name} ({at})" if names.count(name) > 1 else name for name, at in zip(names, folders, strict=True)]
-    final = [
-        f"{name} {longer[:i].count(name) + 1}" if longer.count(name) > 1 else name for i, name in enumerate(longer)
-    ]
+    """The runs, by their methods where these are known and differ; else all by folder, the method before it.
+
+    As much of each folder's path is named as tells it from the others; a folder that is named twice has a number.
+    """
+    methods = [run.description.method for run in runs]
+    if all(methods) and len(set(methods)) == len(runs):
+        return list(runs)
+    folders = [resolved(run.folder).parts for run in runs]
+    depth = next(n for n in range(1, 1 + max(map(len, folders))) if len({f[-n:] for f in folders}) == len(set(folders)))
+    names = ["/".join(folder[-depth:]) for folder in folders]
+    named = [f"{method} ({name})" if method else name for method, name in zip(methods, names, strict=True)]
+    final = [f"{name} {named[: i + 1].count(name)}" if named.count(name) > 1 else name for i, name in enumerate(named)]
     return [replace(run, name=name) for run, name in zip(runs, final, strict=True)]
 
 

@@ -1,11 +1,13 @@
-"""Pictures of attacked slices: image, label, clean prediction, perturbation, attacked prediction."""
+"""Pictures of attacked slices: all that is recorded of each, or what was predicted before and after."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -18,7 +20,7 @@ from seat_components.reporting.records import RunRecords
 from seat_components.reporting.style import BLACK, LABELS, in_picture
 
 _OPACITY = 0.35
-_PANEL_INCHES = 1.75
+_WIDTH_INCHES = {3: 6.0, 5: 10.4}  # by the number of panels in a row
 _MOST_COLUMNS = 6
 
 
@@ -28,17 +30,10 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
     The perturbation's scale is ±ε_b where the record has it, so that saturated means the whole budget is used;
     otherwise ± the slice's own largest change.
     """
-    steepest = max(one.image.shape[1] / one.image.shape[0] for one in slices)
-    row_inches = _PANEL_INCHES * min(max(steepest, 0.5), 1.5) + 0.45
-    figure = Figure(figsize=(10.4, row_inches * len(slices) + 0.4), layout="constrained")
-    rows = figure.subplots(len(slices), 5, squeeze=False)
-    classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
-    colours = {value: LABELS[i % len(LABELS)] for i, value in enumerate(classes)}
+    figure, rows = _panels(slices, 5)
+    colours = _colours(slices)
     for one, row in zip(slices, rows, strict=True):
         image, label, clean, perturbation, attacked = row
-        for axes in row:
-            axes.set_xticks([])
-            axes.set_yticks([])
         _grey(image, one.image)
         overlay(label, one.image, one.label, colours)
         overlay(clean, one.image, one.clean_prediction, colours)
@@ -53,6 +48,47 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
             (attacked, f"attacked prediction\nDice {one.attacked_dice:.3f}"),
         ):
             axes.set_title(title, fontsize=8.5)
+    _class_legend(figure, run, colours)
+    return figure
+
+
+def before_and_after(shown: Sequence[tuple[RunRecords, AttackedSlice]]) -> Figure:
+    """One row per run: the scan with its label outlined, and the prediction without and with the attack."""
+    slices = [one for _, one in shown]
+    figure, rows = _panels(slices, 3)
+    colours = _colours(slices)
+    for (run, one), (scan, clean, attacked) in zip(shown, rows, strict=True):
+        overlay(scan, one.image, one.label, colours, filled=False)
+        overlay(clean, one.image, one.clean_prediction, colours)
+        overlay(attacked, one.image, one.attacked_prediction, colours)
+        scan.set_ylabel(in_picture(run.name), fontsize=10)
+        scan.set_title("scan, label outlined\n", fontsize=10)
+        clean.set_title(f"prediction\nDice {one.clean_dice:.2f}", fontsize=10)
+        attacked.set_title(f"prediction under attack\nDice {one.attacked_dice:.2f}", fontsize=10)
+    _class_legend(figure, shown[0][0], colours)
+    return figure
+
+
+def _panels(slices: Sequence[AttackedSlice], columns: int) -> tuple[Figure, npt.NDArray[Any]]:
+    """A figure with a row of axes per slice, of its shape and without ticks."""
+    steepest = max(one.image.shape[1] / one.image.shape[0] for one in slices)
+    inches = _WIDTH_INCHES[columns]
+    row_inches = 0.84 * inches / columns * min(max(steepest, 0.5), 1.5) + 0.45
+    figure = Figure(figsize=(inches, row_inches * len(slices) + 0.4), layout="constrained")
+    rows = figure.subplots(len(slices), columns, squeeze=False)
+    for axes in rows.flat:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    return figure, rows
+
+
+def _colours(slices: Sequence[AttackedSlice]) -> dict[int, str]:
+    """The colour of each class that stands in any mask."""
+    classes = sorted({int(value) for one in slices for value in np.unique(_masks(one)) if value > 0})
+    return {value: LABELS[i % len(LABELS)] for i, value in enumerate(classes)}
+
+
+def _class_legend(figure: Figure, run: RunRecords, colours: dict[int, str]) -> None:
     handles = [
         Patch(facecolor=(*to_rgb(colour), _OPACITY), edgecolor=colour, label=in_picture(run.label_name(str(value))))
         for value, colour in colours.items()
@@ -65,7 +101,6 @@ def attacked_slices(run: RunRecords, slices: Sequence[AttackedSlice]) -> Figure:
             fontsize=8,
             frameon=False,
         )
-    return figure
 
 
 def _grey(axes: Axes, image: Picture) -> AxesImage:
@@ -73,15 +108,16 @@ def _grey(axes: Axes, image: Picture) -> AxesImage:
     return axes.imshow(image.T, cmap="gray", origin="lower", interpolation="nearest")
 
 
-def overlay(axes: Axes, image: Picture, mask: Picture, colours: dict[int, str]) -> None:
-    """``mask`` over ``image``: each class filled lightly and outlined in its colour."""
+def overlay(axes: Axes, image: Picture, mask: Picture, colours: dict[int, str], filled: bool = True) -> None:
+    """``mask`` over ``image``: each class outlined in its colour, and filled lightly."""
     _grey(axes, image)
     for value, colour in colours.items():
         inside = np.equal(mask.T, value)
         if inside.any():
-            fill = np.zeros((*inside.shape, 4))
-            fill[inside] = (*to_rgb(colour), _OPACITY)
-            axes.imshow(fill, origin="lower", interpolation="nearest")
+            if filled:
+                fill = np.zeros((*inside.shape, 4))
+                fill[inside] = (*to_rgb(colour), _OPACITY)
+                axes.imshow(fill, origin="lower", interpolation="nearest")
             # A rim of zeros closes the outlines of regions that reach the slice's edge.
             rim = np.pad(inside.astype(float), 1)
             across, up = (np.arange(-1, size + 1) for size in reversed(inside.shape))

@@ -29,7 +29,10 @@ def count(value: float) -> str:
 def key_numbers(runs: Sequence[RunRecords]) -> Table:
     """The numbers to read first: one column per run, one line per quantity that any run has."""
     lines: list[tuple[str, Callable[[RunRecords], str]]] = [
+        ("Task", lambda run: run.task or NONE),
         ("Method", lambda run: run.description.method or NONE),
+        ("Data", lambda run: run.data or NONE),
+        ("Cases evaluated", lambda run: NONE if run.evaluated_cases is None else str(len(run.evaluated_cases))),
         ("Epochs trained", lambda run: str(run.history.epochs) if run.history else NONE),
         ("Backpropagations per batch", lambda run: count(run.history.backpropagations) if run.history else NONE),
         ("Training time", lambda run: duration(run.history["seconds"].tolist()) if run.history else NONE),
