@@ -9,7 +9,8 @@ from torch import Tensor
 
 from seat_components.attacks.losses import Loss
 
-_OUTPUTS = ("softmax", "sigmoid")
+SOFTMAX, SIGMOID = "softmax", "sigmoid"
+OUTPUTS = (SOFTMAX, SIGMOID)
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Check the words."""
-        if self.outputs not in _OUTPUTS:
-            raise ValueError(f"outputs is {self.outputs!r}, but it must be {' or '.join(_OUTPUTS)}")
+        if self.outputs not in OUTPUTS:
+            raise ValueError(f"outputs is {self.outputs!r}, but it must be {' or '.join(OUTPUTS)}")
 
     def counts(self, label: Tensor) -> Tensor | None:
         """Where a label's voxels count, of the label's shape; None where all do."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seat_components.commands.command import Command, path
+from seat_components.commands.own_network import attack_network, network_options, refuse_network_options
 from seat_components.refusals import refuse
 
 _METHODS = ("seat", "free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
@@ -101,10 +102,15 @@ def _measure(options: argparse.Namespace, **values: str | None) -> None:
 def _attack_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--protocol", metavar="NAME", help="quick (the default), standard, strong, paper, black-box")
     _measure_options(parser)
+    network_options(parser)
 
 
 def _attack(options: argparse.Namespace) -> None:
-    _measure(options, protocol=options.protocol)
+    if options.model is not None:
+        attack_network(options)
+    else:
+        refuse_network_options(options)
+        _measure(options, protocol=options.protocol)
 
 
 COMMANDS_OF_RUNS: Mapping[str, Command] = {
@@ -116,7 +122,9 @@ COMMANDS_OF_RUNS: Mapping[str, Command] = {
     "evaluate": Command(
         "measure clean metrics on the whole validation volumes", _measure_options, _measure, _OF_A_DATASET
     ),
-    "attack": Command("measure robustness on the validation cases", _attack_options, _attack, _OF_A_DATASET),
+    "attack": Command(
+        "measure robustness: a bundle's, or that of any network (--model)", _attack_options, _attack, _OF_A_DATASET
+    ),
     "corrupt": Command(
         "measure what noise, blur and other corruptions leave of the Dice", _measure_options, _measure, _OF_A_DATASET
     ),

@@ -15,6 +15,7 @@ from monai.inferers import Inferer
 from monai.utils.enums import CommonKeys as Keys
 from torch import Tensor, nn
 
+from seat_components.attacks.reading import SOFTMAX, Reading
 from seat_components.budget import RANGE, check_budget
 from seat_components.device import attack_bytes, described, home_of
 from seat_components.evaluation.alarms import examined, raise_alarms
@@ -27,12 +28,13 @@ from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scope import SCOPES, check_scope
 from seat_components.evaluation.slices import save_slice
 from seat_components.files import case_name
+from seat_components.records.evaluated import Evaluated
 from seat_components.records.robustness import AttackedEvaluation
 from seat_components.records.slices import SLICES, file_of
 from seat_components.refusals import refuse
 
 
-class AttackUpdate:
+class CaseAttack:
     """Evaluate each case clean and under every attack of a protocol.
 
     ``robustness.json`` and ``.csv`` are written after every attack, and what is there is not run again, so that a
@@ -42,60 +44,62 @@ class AttackUpdate:
 
     Args:
         output_dir: where the records go.
-        weights: the weights' file, for its hash.
-        bundle: the bundle's name.
-        label_names: label value → name, background first.
+        about: what is evaluated, on which data.
+        structures: names of the structures that are scored.
         protocol: name of the protocol.
         eps_255: budgets, in units of 1/255 of what ``budget`` says, per sample and channel.
         seed: seed of random starts and searches.
         steps: steps of the gradient attacks, and the rest in proportion; None for the protocol's own.
-        draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
         scope: what the engine's inputs are, ``patch`` or ``volume``; for the record.
         max_cases: attack only the first cases; None for all. More may follow into the same record.
-        dataset_dir: the dataset's folder, for what it says about itself.
-        least_budget: also look for each case's least budget, at a cost of its own (see ``LeastBudgetSearch``).
-        val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+        draws: how often a network that answers differently each time is asked; losses, gradients and Dice are means.
         budget: what ε is a share of, ``range`` or ``contrast``: see ``IntensityBudget.of``.
+        least_budget: also look for each case's least budget, at a cost of its own (see ``LeastBudgetSearch``).
+        inputs: what is attacked, in words, where the scope's own are not enough.
+        outputs: how logits are read, ``softmax`` or ``sigmoid``; see ``Reading``.
 
     Raises:
-        RefusalError: for an unknown protocol, scope or budget, numbers outside their range, missing weights, or an
-            invalid dataset.json.
+        RefusalError: for an unknown protocol, scope or budget, or numbers outside their range.
     """
 
     def __init__(
         self,
         output_dir: str | Path,
-        weights: str | Path,
-        bundle: str,
-        label_names: Mapping[str, str],
-        protocol: str = "quick",
-        eps_255: float | Sequence[float] = (2, 4, 6, 8, 10),
+        about: Evaluated,
+        structures: Sequence[str],
+        protocol: str,
+        eps_255: float | Sequence[float],
         seed: int = 0,
         steps: int | None = None,
         scope: str = "patch",
         max_cases: int | None = None,
-        dataset_dir: str | Path | None = None,
-        val_patch_size: Sequence[int] | None = None,
         draws: int = 1,
         budget: str = RANGE,
         least_budget: bool = False,
+        inputs: str = "",
+        outputs: str = SOFTMAX,
     ) -> None:
         chosen = protocol_of(protocol, steps, draws)
         check_scope(scope, max_cases)
         check_budget(budget)
-        self.max_cases = max_cases
+        # A record says its outputs only where they are not the usual ones.
+        other: dict[str, Any] = {} if outputs == SOFTMAX else {"outputs": outputs}
         header = AttackedEvaluation(
-            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE).said(),
+            **about.said(),
             protocol=protocol,
             settings=chosen.settings(),
             seed=seed,
             scope=scope,
-            inputs=SCOPES[scope],
+            inputs=inputs or SCOPES[scope],
             budget=budget,
+            **other,
         )
+        self.max_cases = max_cases
         self.slices = Path(output_dir) / SLICES
-        self.records = RobustnessRecords(output_dir, header, list(label_names.values())[1:])
-        self.ensemble = Ensemble(self.records, chosen, eps_255, seed, least_budget=least_budget)
+        self.records = RobustnessRecords(output_dir, header, structures)
+        self.ensemble = Ensemble(
+            self.records, chosen, eps_255, seed, reading=Reading(outputs), least_budget=least_budget
+        )
         self.places: dict[str, int] = {}
         self.files: dict[str, str] = {}
 
@@ -122,7 +126,7 @@ class AttackUpdate:
         batch = engine.prepare_batch(batchdata, engine.state.device, engine.non_blocking, **engine.to_kwargs)
         image, label = (part.as_tensor() if isinstance(part, MetaTensor) else part for part in batch[:2])
         if len(image) != 1:
-            raise ValueError(f"AttackUpdate takes one case at a time, but the batch has {len(image)}: use batch_size 1")
+            raise ValueError(f"Attacks take one case at a time, but the batch has {len(image)}: use batch_size 1")
         if engine.amp:
             refuse("amp is True, but attacks follow gradients that 16 bit would round to 0: leave --amp False.")
         if self.records.header.scope == "volume":
@@ -172,6 +176,48 @@ class AttackUpdate:
         if silent:
             lines.append(f"Alarms that stayed silent: {', '.join(silent)}.")
         return "\n".join([*lines, f"{self.records.path} holds every case."])
+
+
+class AttackUpdate(CaseAttack):
+    """``CaseAttack`` for a bundle's weights, as configs name it.
+
+    Args:
+        output_dir: where the records go.
+        weights: the weights' file, for its hash.
+        bundle: the bundle's name.
+        label_names: label value → name, background first.
+        dataset_dir: the dataset's folder, for what it says about itself.
+        val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+
+    The others are ``CaseAttack``'s.
+
+    Raises:
+        RefusalError: for an unknown protocol, scope or budget, numbers outside their range, missing weights, or an
+            invalid dataset.json.
+    """
+
+    def __init__(
+        self,
+        output_dir: str | Path,
+        weights: str | Path,
+        bundle: str,
+        label_names: Mapping[str, str],
+        protocol: str = "quick",
+        eps_255: float | Sequence[float] = (2, 4, 6, 8, 10),
+        seed: int = 0,
+        steps: int | None = None,
+        scope: str = "patch",
+        max_cases: int | None = None,
+        dataset_dir: str | Path | None = None,
+        val_patch_size: Sequence[int] | None = None,
+        draws: int = 1,
+        budget: str = RANGE,
+        least_budget: bool = False,
+    ) -> None:
+        about = evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE)
+        structures = list(label_names.values())[1:]
+        more = steps, scope, max_cases, draws, budget, least_budget
+        super().__init__(output_dir, about, structures, protocol, eps_255, seed, *more)
 
 
 class InferringNetwork(nn.Module):

@@ -86,7 +86,7 @@ def robustness_of(
     )
     records = RobustnessRecords(None, header, structures)
     ensemble = Ensemble(records, chosen, eps_255, seed, bounds, reading, progress, least_budget)
-    logits = _LogitsOf(predictor, output_key)
+    logits = LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):
             if any(row.case == name for row in records.cases):
@@ -99,7 +99,7 @@ def robustness_of(
     return records.content(raise_alarms(records), examined(records))
 
 
-class _LogitsOf(PredictorWrapper):
+class LogitsOf(PredictorWrapper):
     """A predictor whose answer is a tensor of logits, or holds one.
 
     Args:

@@ -24,7 +24,10 @@ from seat_components.records.robustness import FILE, AttackedEvaluation, Robustn
 from seat_components.records.table import write_table
 
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
-_IDENTITY = ("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "budget", "data", "val_patch_size")
+_IDENTITY = (
+    *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs", "budget", "outputs"),
+    *("data", "val_patch_size"),
+)
 
 
 class RobustnessRecords:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import difflib
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 
@@ -48,3 +50,39 @@ def check_options(words: Sequence[str], taken: Collection[str]) -> None:
         if is_option and name in taken:
             refuse(f"--{name} is what this command sets by itself: see its --help, or use python -m monai.bundle run.")
         is_value = is_option and "=" not in word
+
+
+def values_of(words: Sequence[str], known: Collection[str]) -> dict[str, object]:
+    """The values of options that are not handed on: numbers and lists as Python writes them, all else as text.
+
+    Args:
+        words: ``--id value``, ``--id=value``, or ``--id`` alone, which is True.
+        known: the ids that there are.
+
+    Raises:
+        RefusalError: for what is no option, or another id, with the nearest.
+    """
+    check_options(words, ())
+    values: dict[str, object] = {}
+    name = ""
+    for word in words:
+        if not (word.startswith("--") and len(word) > 2):
+            values[name] = _value(word)
+            continue
+        name, equals, value = word[2:].partition("=")
+        name = name.replace("-", "_")
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            refuse(f"There is no option --{name} here; the nearest is --{nearest[0]}. There are {', '.join(known)}.")
+        values[name] = _value(value) if equals else True
+    return values
+
+
+def _value(word: str) -> object:
+    words = {"null": None, "true": True, "false": False}
+    if word in words:
+        return words[word]
+    try:
+        return ast.literal_eval(word)
+    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        return word

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
@@ -26,3 +27,9 @@ def speak(verbose: bool) -> None:
     logging.getLogger("ignite").setLevel(logging.INFO if verbose else logging.WARNING)
     # Never left: it ends with the process.
     _REDIRECTION.__enter__()
+
+
+def silence_readers() -> None:
+    """MONAI makes all of its own readers beside the one that is named, and one of them asks for a GPU decoder."""
+    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+    logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)

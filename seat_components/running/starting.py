@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from seat_components.records.run import FILE, RunDescription
 from seat_components.refusals import refuse
 from seat_components.running.command_line import given
 from seat_components.running.config_check import given_faults
+from seat_components.running.console import silence_readers
 from seat_components.running.ending import end_on_signals, shorten_config_errors
 from seat_components.running.ids import id_faults
 from seat_components.running.locks import FolderLock
@@ -42,9 +41,7 @@ def check_command_line() -> None:
         return
     end_on_signals()
     shorten_config_errors()
-    # MONAI makes all of its own readers beside the one that a config names; one of them needs a GPU decoder.
-    warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
-    logging.getLogger("monai.data.nvimgcodec_pydicom_plugin").setLevel(logging.ERROR)
+    silence_readers()
     if faults := id_faults(line) or given_faults(line) or tracking_faults(line):
         refuse("\n       ".join(faults))
 
