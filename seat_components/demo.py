@@ -25,7 +25,8 @@ from seat_components.tasks import load_task
 _PHANTOM_CASES = (8, 2)
 _PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 5, "num_workers": 0}
 _SMALLER = 8  # voxels by which phantoms are smaller than usual, so that one window holds all of a volume
-_BUDGETS_OF_DATA, _BUDGETS_OF_PHANTOMS = "[4,8]", "[8]"
+_ATTACK_OF_DATA: Mapping[str, object] = {"attack_eps_255": "[4,8]"}
+_ATTACK_OF_PHANTOMS: Mapping[str, object] = {"attack_eps_255": "[8]", "steps": 10}
 
 
 def run_demo(
@@ -66,8 +67,8 @@ def run_demo(
     print("Evaluating on whole validation volumes.", flush=True)
     _run(bundle, ["train", "evaluate"], weights)
     print("Attacking the validation cases.", flush=True)
-    budgets = _BUDGETS_OF_PHANTOMS if data is None else _BUDGETS_OF_DATA
-    _run(bundle, ["train", "attack"], {**weights, "protocol": "quick", "attack_eps_255": budgets})
+    attack = _ATTACK_OF_PHANTOMS if data is None else _ATTACK_OF_DATA
+    _run(bundle, ["train", "attack"], {"protocol": "quick", **attack, **weights})
     report = write_report([out / "eval"])
     print("\n".join(["", *_findings(out / "eval"), f"The report is {report}"]))
     return report
