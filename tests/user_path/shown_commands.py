@@ -12,7 +12,12 @@ PROGRAMS = ("python", "make", "torchrun", "tensorboard", "mlflow", "pip", "pre-c
 # Programs that do something without arguments; of the others a page may speak.
 COMPLETE = ("make", ".ci/run")
 # Pages whose blocks are one session, in which a line needs what the lines before it have made.
-SESSIONS = ("docs/fine_tuning.md", "docs/own_data.md", "docs/tutorial_reading_room.md")
+SESSIONS = (
+    "docs/fine_tuning.md",
+    "docs/own_data.md",
+    "docs/tutorial_own_network.md",
+    "docs/tutorial_reading_room.md",
+)
 IN_A_BUNDLE = ("python -m monai.bundle run ", "torchrun ", "tensorboard ", "python -m seat_components report ")
 EXPORTS = ("python -m monai.bundle ckpt_export ", "python -m monai.bundle onnx_export ")
 
