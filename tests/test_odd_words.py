@@ -13,7 +13,11 @@ WITH_PATHS = {
     "train": [["{}", "{}"], ["{}", "{}", "-o", "{}", "--seed", "{}"]],
     "finetune": [["{}", "{}", "--pretrained", "{}"]],
     "evaluate": [["{}", "{}", "--weights", "{}"]],
-    "attack": [["{}", "{}", "--protocol", "{}"]],
+    "attack": [
+        ["{}", "{}", "--protocol", "{}"],
+        ["--model", "{}", "--data", "{}", "--preprocessing", "{}", "-o", "out"],
+        ["--model", "{}", "--images", "{}", "--labels", "{}", "--preprocessing", "none", "-o", "{}"],
+    ],
     "corrupt": [["{}", "{}", "--seed", "{}"]],
     "certify": [["{}", "{}", "--radii", "{}"]],
     "options": [["{}"]],
@@ -40,6 +44,7 @@ NUMBERS = {
     "new-bundle": (["--dataset", ".", "--name", "mine", "--out", "out"], ["--workers"]),
     "demo": (["--bundle", ".", "--out", "out"], ["--epochs"]),
     "experiment": (["--plan", "plan.json"], ["--minutes"]),
+    "attack": (["--model", "net.ts", "-o", "out"], ["--patch", "--steps", "--attack_eps_255", "--max_cases", "--seed"]),
     "label": (["--tasks", "a", "--studies", "."], ["--port"]),
 }
 

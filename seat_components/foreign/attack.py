@@ -20,6 +20,7 @@ from seat_components.data import check_cases, open_scan, read_dataset
 from seat_components.evaluation.attack_update import CaseAttack
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.identity import data_description, name_of, versions
+from seat_components.evaluation.scope import check_scope
 from seat_components.foreign.asked import (
     DEFAULTS,
     Asked,
@@ -52,6 +53,7 @@ def attack_model(asked: Asked) -> None:
     settings = {**DEFAULTS, **asked.settings}
     settings["device"] = settings["device"] or ("cuda:0" if torch.cuda.is_available() else "cpu")
     check_values(**settings)
+    check_scope(settings["scope"], settings["max_cases"])
     device = torch.device(settings.pop("device"))
     start(settings["seed"], device)
     silence_readers()
@@ -100,8 +102,8 @@ def attack_model(asked: Asked) -> None:
 def _run(
     prepared: PreparedCases, network: OneModule, attack: CaseAttack, device: torch.device, window: Sequence[int] | None
 ) -> None:
-    whole = attack.records.header.scope == "volume" and window is not None
-    inferer: Inferer = WindowwiseInferer(window) if whole and window else SimpleInferer()
+    slides = window is not None and attack.records.header.scope == "volume"
+    inferer: Inferer = WindowwiseInferer(window or ()) if slides else SimpleInferer()
     evaluator = SupervisedEvaluator(
         device=device,
         val_data_loader=DataLoader(prepared, batch_size=1, shuffle=False, num_workers=0),
@@ -125,7 +127,7 @@ def _run(
         try:
             evaluator.run()
         except ValueError as error:  # an answer or a case that an attack cannot work with, by name
-            refuse(str(error))
+            refuse(f"{error}{'' if window else '; a network that takes certain sizes only needs --patch X Y Z'}")
 
 
 def _report(out: Path) -> None:

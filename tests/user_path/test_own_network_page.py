@@ -1,45 +1,45 @@
-"""docs/tutorial_own_network.md: its network is trained, attacked and reported on as the page says, and in Python."""
+"""docs/own_network.md is typed as it stands, about a network in several forms."""
 
-import re
-import runpy
+import json
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
-from excused import EXCUSED
-from seat_lines import type_seat
-from shown_commands import blocks, text_of, typed_in
+from own_networks import write_forms
+from shown_commands import shown_by, text_of
 
-from seat_components.records.attacked import WORST
-from seat_components.records.model import read_record
-from seat_components.records.robustness import FILE, Robustness
+from seat_components.__main__ import main
+from seat_components.evaluation import AttackSetting, Protocol
+from seat_components.evaluation.protocols import PROTOCOLS
+from seat_components.foreign.asked import DEFAULTS
+from seat_components.foreign.attack import write_report
 
-PAGE = "docs/tutorial_own_network.md"
-NETWORK, IN_PYTHON = blocks(text_of(PAGE), "python")
+PAGE = "docs/own_network.md"
+COMMANDS = [command for command in shown_by(PAGE) if command.startswith("seat ")]
 
 
-@pytest.mark.slow
-def test_its_lines_lead_from_a_network_to_what_it_stands(tmp_path, monkeypatch, capsys):
+def test_the_page_is_typed(task04_phantom, tmp_path, monkeypatch):
+    write_forms(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "my_network.py").write_text(NETWORK)
-    places = {"DATA": tmp_path / "data", "OUT": tmp_path / "out"}
-    for command in typed_in(PAGE, EXCUSED):
-        typed = re.sub(r"\$(\w+)", lambda word: str(places[word[1]]), command)
-        if typed.startswith("seat "):
-            type_seat(typed, monkeypatch)
-        else:
-            _, program, *words = shlex.split(typed)
-            monkeypatch.setattr(sys, "argv", [program, *words])
-            runpy.run_path(program, run_name="__main__")
-    assert "NOTE: --model my_network:network runs the code of that module" in capsys.readouterr().out
-    record = read_record(Robustness, tmp_path / "out" / FILE)
-    dice = {row.attack: row.mean_dice for row in record.summary if row.eps_255 in (0, 8)}
-    assert dice["clean"] > 0.7, "a network worth attacking"
-    assert dice[WORST] < dice["clean"] - 0.1
-    assert (tmp_path / "out/report.html").is_file()
+    monkeypatch.delitem(sys.modules, "own_code", raising=False)
+    # What is tried here are the commands' words: few steps say as much.
+    for name in ("quick", "standard"):
+        monkeypatch.setitem(PROTOCOLS, name, Protocol((AttackSetting("apgd-dice", {"steps": 1}),), steps=1))
+    reported = []
+    monkeypatch.setattr("seat_components.foreign.attack.write_report", reported.extend)
+    folders = {"SCANS": task04_phantom / "imagesTr", "MASKS": task04_phantom / "labelsTr", "DATA": task04_phantom}
+    meant = {"NET.ts": "net.ts", "BUNDLE": "zoo_like", "ZOO_BUNDLE": "zoo_like", **folders}
+    for number, command in enumerate(COMMANDS):
+        words = [str({**meant, "OUT": f"out_{number}"}.get(word, word)) for word in shlex.split(command)]
+        assert main(words[1:]) == 0, command
+        record = json.loads(Path(f"out_{number}/robustness.json").read_text())
+        assert record["summary"]
+    assert reported == [Path(f"out_{number}") for number in range(len(COMMANDS))]
+    assert write_report([Path("out_0")]).is_file()
 
-    in_python = {}
-    exec(compile(IN_PYTHON, PAGE, "exec"), in_python)  # noqa: S102 - the page's own lines
-    assert in_python["record"]["protocol"] == "quick"
-    sys.modules.pop("my_network", None)
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_the_page_names_every_id_that_may_follow(name):
+    assert f"`{name}`" in text_of(PAGE)
+    assert len(COMMANDS) == 3
