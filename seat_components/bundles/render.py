@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +66,17 @@ def _card_values(task: Task) -> dict[str, Any]:
         "value_range": [round(lowest, 3), round(highest, 3)],
         "volume_bytes": volume_bytes,
         "cached_bytes": min(volume_bytes, CACHE_BYTES),
+        "cost": _costs().get(task.name),
         "results": results_of(task),
         "eval_metrics": eval_metrics(task),
     }
+
+
+@cache
+def _costs() -> dict[str, Any]:
+    """By task what its training costs: estimates for GPUs, and what was measured on a CPU, as docs/ has them."""
+    costs: dict[str, Any] = json.loads(files(__package__).joinpath("costs.json").read_text(encoding="utf-8"))
+    return costs
 
 
 def _organ(task: Task) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from seat_components.budget import RANGE
 from seat_components.records.attacked import CLEAN, WORST, AttackMean
@@ -53,10 +54,12 @@ def collect_result(run: Path, method: str, file: str, training: str, url: str = 
     return weights.model_copy(update={"url": url}) if url else weights
 
 
-def _attacked(robustness: Robustness, **said: str) -> AttackedFigures:
+def _attacked(robustness: Robustness, **said: Any) -> AttackedFigures:
     if robustness.budget != RANGE:
         refuse(f"A card states shares of the range, but this robustness.json has --budget {robustness.budget}.")
     cases = len(set(robustness.case_names) - set(robustness.unfinished))
+    if robustness.cost:
+        said |= {"seconds": sum(cost.seconds for cost in robustness.cost.values()), "device": robustness.computed_on}
     return AttackedFigures(
         attacked_cases=cases,
         protocol=robustness.protocol,

@@ -12,6 +12,8 @@ from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined, Unde
 from jinja2.ext import Extension
 
 from seat_components.files import GIB
+from seat_components.records.attacked import main_budget
+from seat_components.records.registered import AttackedFigures, RegisteredWeights
 
 # What several files say in the same words; itself no file of a bundle.
 _WORDS = "words.jinja"
@@ -58,6 +60,8 @@ def template(loader: BaseLoader | None = None) -> Environment:
         "dice": lambda value: f"{value:.4f}",
         "percent": lambda value: f"{value:.1%}",
         "bytes_in_words": _bytes_in_words,
+        "duration": _duration,
+        "shown_attacks": _shown_attacks,
     }
     return environment
 
@@ -83,6 +87,18 @@ def _json(value: Any, indent: int = 0) -> str:
         lines = ",\n".join(f"{margin}    {json.dumps(item, ensure_ascii=False)}" for item in value)
         return f"[\n{lines}\n{margin}]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _shown_attacks(result: RegisteredWeights) -> AttackedFigures:
+    """What a picture shows of a result: the protocol that was put there last, at one budget."""
+    one: AttackedFigures = (result, *result.more)[-1]
+    eps = main_budget([row.eps_255 for row in one.attacked])
+    return one.model_copy(update={"attacked": tuple(row for row in one.attacked if row.eps_255 in (0, eps))})
+
+
+def _duration(seconds: float) -> str:
+    """Hours, or minutes below two hours, to the whole one."""
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def _bytes_in_words(size: int) -> str:

@@ -28,6 +28,8 @@ class AttackedFigures(Record):
         scope: ``patch`` or ``volume``.
         attacked: by attack and ε; an attack that ran on some cases only says on how many.
         command: what was run; empty where the training's words say it.
+        seconds: that all attacks took on all cases; NaN where that was not written.
+        device: what they ran on.
     """
 
     attacked_cases: Measured
@@ -35,6 +37,8 @@ class AttackedFigures(Record):
     scope: str = "patch"
     attacked: Rows[AttackFigure]
     command: str = ""
+    seconds: Measured = math.nan
+    device: str = ""
 
 
 class CorruptedFigures(Record):

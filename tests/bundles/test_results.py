@@ -83,7 +83,12 @@ def test_shares_of_the_contrast_are_no_figures_of_a_card(run):
 
 def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", "Trained with care."))
-    strong = {**ROBUSTNESS, "protocol": "strong"}
+    assert " min on " not in card(), "how long it took was not written"
+    cost = {
+        "pgd-ce": {"forwards": 1, "backwards": 1, "seconds": 900},
+        "square": {"forwards": 1, "backwards": 0, "seconds": 300},
+    }
+    strong = {**ROBUSTNESS, "protocol": "strong", "cost": cost, "device": "cpu"}
     strong["summary"] = [
         SQUARE,
         *ROBUSTNESS["summary"],
@@ -97,7 +102,7 @@ def test_a_second_protocol_stands_beside_the_first_with_its_command(run):
     assert "| worst | 8 | 0.2345 |" in text
     assert "0.1000" not in text
     assert "| square (1 of the cases) | 8 | 0.7000 |" in text
-    assert text.count("attack.json --protocol strong") == 1
+    assert text.count("(`attack.json --protocol strong`), in 20 min on cpu:") == 1
     assert results.eval_metrics(TASK)["mean_dice_worst_quick_8_255"] == 0.4567
 
 

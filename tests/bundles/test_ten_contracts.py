@@ -21,8 +21,8 @@ BUNDLES = Path(__file__).parents[2] / "bundles"
 SCHEMA = Path(__file__).parent / "data" / "meta_schema_20240725.json"
 TASKS = [task.name for task in all_tasks()]
 SECTIONS = [
-    *("Overview", "Data", "Training", "Memory", "Input", "Output"),
-    *("Performance", "Commands", "References", "License"),
+    *("Overview", "Data", "Training", "Memory", "Input", "Output", "Cost"),
+    *("Performance", "Commands", "MONAI Label", "Citation", "References", "License"),
 ]
 # Ids whose values come from the task table; all else is the same in the ten bundles.
 TABLE_IDS = {
@@ -205,13 +205,17 @@ def test_modalities_and_labels_of_the_brain_tumour_task():
 def test_cards_keep_the_zoos_order_and_name_every_config(task):
     card = (BUNDLES / task.bundle / "docs" / "README.md").read_text()
     assert re.findall(r"^## (.+)$", card, flags=re.MULTILINE) == SECTIONS
-    for name in ("train", "evaluate", "attack", "inference", "free", "multi_gpu_train", "resume", "finetune"):
+    for name in (
+        *("train", "evaluate", "attack", "corrupt", "certify", "inference"),
+        *("free", "multi_gpu_train", "resume", "finetune"),
+    ):
         assert f"configs/{name}.json" in card
     shipped = (BUNDLES / task.bundle / "models" / "model.pt").exists()
     metadata = config(task, "metadata.json")
     for text in (card, metadata["task"], metadata["description"]):
         assert ("to be trained" in text) is not shipped
-    assert ("Not trained here" in card) is not shipped
+    assert re.sub(r"(?<=[a-z])(?=[A-Z])", " ", task.name.partition("_")[2]).lower() in metadata["task"].lower()
+    assert ("](dice.svg)" in card) is (BUNDLES / task.bundle / "docs" / "dice.svg").exists() is shipped
     assert f"{len(fold_cases(task)[0])} training" in card
 
 
