@@ -39,10 +39,10 @@ EXCUSED = {
     "python -m tools.protocol_choice NETWORK_FOLDER": Needs.LONG,
     "python -m tools.protocols_compared NETWORK_FOLDER": Needs.LONG,
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/attack.json']\" --dataset_dir DATA"
-    ' --weights FILE --protocol standard --attack_eps_255 "[8]" --max_cases 3'
+    ' --weights FILE --protocol standard --attack_eps_255 "[8]" --max_cases 8'
     " --output_dir NETWORK_FOLDER/standard": Needs.LONG,
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/attack.json']\" --dataset_dir DATA"
-    ' --weights FILE --protocol strong --attack_eps_255 "[8]" --max_cases 3'
+    ' --weights FILE --protocol strong --attack_eps_255 "[8]" --max_cases 8'
     " --output_dir NETWORK_FOLDER/strong": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
