@@ -29,7 +29,7 @@ from seat_components.foreign.asked import (
     preprocessing_for,
     protocol_for,
 )
-from seat_components.foreign.channels import channels_of
+from seat_components.foreign.channels import channels_of, in_words
 from seat_components.foreign.network import OneModule
 from seat_components.foreign.opening import open_model
 from seat_components.foreign.preparing import PreparedCases, as_in_the_file
@@ -71,7 +71,7 @@ def attack_model(asked: Asked) -> None:
     overlapping = outputs == SIGMOID
     if overlapping:  # what they are made of is part of what is scored
         inputs += f"; structures {', '.join(map(str, channels))}"
-    print(f"Cases: {which}.\nLabels: {', '.join(map(str, channels))}.")
+    print(f"Cases: {which}.\nLabels: {in_words(channels)}.")
     print(f"Attacked: {inputs}.", flush=True)
     about = Evaluated(
         bundle=network.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,12 @@ class Channel:
 
     def __str__(self) -> str:
         return f"{'+'.join(map(str, self.values))} {self.name}"
+
+
+def in_words(channels: Sequence[Channel], most: int = 12) -> str:
+    """The first of them, and how many more there are."""
+    more = [f"and {len(channels) - most} more"] if len(channels) > most else []
+    return ", ".join([*map(str, channels[:most]), *more])
 
 
 def channels_of(
@@ -53,7 +60,7 @@ def channels_of(
     if typed is None and overlapping and len(names) > 1 and of_network:
         refuse(
             f"The network's structures may overlap: {', '.join(names)}. Which label values is each made of? {_HOW}, "
-            f"with its values, as in --label-names {names[0]}=1,3 {names[1]}=1,2,3."
+            f"with its values, as in --label-names {shlex.quote(f'{names[0]}=1,3')} {shlex.quote(f'{names[1]}=1,2,3')}."
         )
     if typed is None and of_network:
         _check_agreement(names, of_data, overlapping)

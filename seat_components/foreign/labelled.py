@@ -34,13 +34,13 @@ def cases_of_dataset(folder: Path) -> tuple[list[CaseFiles], str]:
     for task in all_tasks():
         if any(name in index.training for name in fold_cases(task)[1]):
             cases = fold_datalist(folder, task, 0, "validation")
-            return cases, f"the {len(cases)} validation cases of {task.name}'s fold 0 in {folder}"
+            return cases, f"{len(cases)} validation case(s) of {task.name}'s fold 0 in {folder}"
     if not index.training:
         refuse(f'{index.file} lists no labelled case under "training".')
     cases = list(index.training.values())
     if missing := [path for case in cases for path in case.values() if not is_file(path)]:
         refuse("\n  ".join([f"{index.file} lists {len(missing)} file(s) that do not exist:", *shortened(missing)]))
-    return cases, f"all {len(cases)} labelled cases of {folder}"
+    return cases, f"all {len(cases)} labelled case(s) of {folder}"
 
 
 def paired_cases(images: Path, labels: Path) -> tuple[list[CaseFiles], str]:

@@ -10,7 +10,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, SpatialResample
 from torch import Tensor
 
-from seat_components.data import CropAroundCentreOfMassd, PadDarkestd, ScanReader
+from seat_components.data import CropAroundCentreOfMassd, PadDarkestd, ScanReader, open_scan
 from seat_components.data.index import CaseFiles
 from seat_components.evaluation.identity import name_of
 from seat_components.refusals import reason, refuse
@@ -87,6 +87,12 @@ class PreparedCases(torch.utils.data.Dataset[dict[str, Tensor]]):
             refuse(
                 f"{case['image']} is prepared to a {what}, but it must come out as a MetaTensor (C, X, Y, Z), which "
                 "knows where it lies: its label has to be put there, too."
+            )
+        channels = open_scan(case["image"]).channels
+        if channels > 1 and image.shape[0] != channels == image.shape[-1]:
+            refuse(
+                f"{case['image']} has {channels} channels, which its preprocessing leaves behind the axes of space, "
+                f"{tuple(image.shape)}: it is made for one file per channel. Name another with --preprocessing."
             )
         meta = {**image.meta, "affine": image.affine, "filename_or_obj": case["image"]}
         return MetaTensor(image.as_tensor().float(), meta=meta)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seat_components.foreign.channels import Channel, channels_of
+from seat_components.foreign.channels import Channel, channels_of, in_words
 from seat_components.refusals import RefusalError
 
 DATA = {"0": "background", "1": "liver", "2": "tumour"}
@@ -26,7 +26,9 @@ def test_structures_that_overlap_say_what_they_are_made_of():
     typed = ["whole=1,2,3", "core=1,3", "edge"]
     assert named(typed, ["a", "b", "c"], {}, "sigmoid") == [("whole", (1, 2, 3)), ("core", (1, 3)), ("edge", (3,))]
     assert named(["a=1", "b"], (), {}, "softmax") == [("a=1", (0,)), ("b", (1,))], "classes do not overlap"
-    assert str(Channel("core", (1, 3))) == "1+3 core"
+    assert in_words([Channel("core", (1, 3))]) == "1+3 core"
+    many = channels_of([f"n{value}" for value in range(15)], (), {}, "softmax")
+    assert in_words(many, 2) == "0 n0, 1 n1, and 13 more"
 
 
 REFUSED = {
@@ -35,7 +37,7 @@ REFUSED = {
     "a hole in the data": (None, (), {"0": "background", "2": "tumour"}, "softmax", "--label-names"),
     "two alike": (["background", "a", "a"], (), {}, "softmax", "called alike"),
     "another organ": (None, ["background", "spleen", "tumour"], DATA, "softmax", "Label 1 is 'liver'.*but 'spleen'"),
-    "unknown regions": (None, ["core", "whole"], DATA, "sigmoid", "core=1,3 whole=1,2,3"),
+    "unknown regions": (None, ["a core", "whole"], DATA, "sigmoid", "'a core=1,3' whole=1,2,3"),
 }
 
 

@@ -15,6 +15,18 @@ from seat_components.foreign import attack
 
 AS_THEY_ARE = ["--preprocessing", "none", "--patch", *SIZE]
 
+PLAIN_CONV_UNET = """
+import torch
+from dynamic_network_architectures.architectures.unet import PlainConvUNet
+
+def build():
+    torch.manual_seed(0)
+    return PlainConvUNet(
+        1, 2, [4, 8], torch.nn.Conv3d, 3, [1, 2], 1, 3, 1, conv_bias=True, norm_op=torch.nn.InstanceNorm3d,
+        nonlin=torch.nn.LeakyReLU, deep_supervision=True,
+    )
+"""
+
 
 def test_each_form_is_the_same_network_and_a_run_goes_on(forms, task04_phantom, capsys):
     words = ["--data", task04_phantom]
@@ -92,6 +104,16 @@ def test_onnx_is_searched_without_gradients(forms, task04_phantom):
         assert dice == pytest.approx(results(found[1])[row], abs=1e-4)
     assert found[0]["cost"]["square"] == {**found[0]["cost"]["square"], "backwards": 0, "forwards": 6}
     assert attacked("net.onnx", forms / "again", *words[:-2])["protocol"] == "black-box", "where none is asked for"
+
+
+def test_an_nnunet_style_network(forms, task04_phantom):
+    """Its deep supervision returns a list, the finest logits first."""
+    pytest.importorskip("dynamic_network_architectures")
+    (forms / "own_code.py").write_text(PLAIN_CONV_UNET)
+    words = ["--data", task04_phantom, *AS_THEY_ARE, "--max_cases", "1"]
+    record = attacked("own_code:build", forms / "out", *words, "--output-key", "0")
+    found = results(record)
+    assert found["hippocampus_004", "worst", 16] != found["hippocampus_004", "clean", 0]
 
 
 def test_a_bundle_of_ours_has_the_record_of_its_own_attack(task04_phantom, tmp_path):

@@ -19,6 +19,7 @@ from monai.transforms import (
 )
 
 from seat_components.foreign.preparing import PreparedCases, as_in_the_file
+from seat_components.refusals import RefusalError
 
 # Axes in another order, one of them turned round, and an oblique view.
 AFFINES = {
@@ -80,3 +81,12 @@ def test_patches_lie_around_the_foreground_and_structures_are_made_of_values(tmp
         assert torch.equal(channel.bool(), torch.isin(values, torch.tensor(made_of)))
     padded = PreparedCases(cases, as_in_the_file(), None, least=(32, 8, 8))[0]
     assert padded["image"].shape == (1, 32, 21, 10)
+
+
+def test_channels_behind_the_axes_of_space_are_refused(tmp_path):
+    """As where a preprocessing stacks a file per channel, and gets one of several channels."""
+    (case,) = written(tmp_path, AFFINES["plain"])
+    nibabel.save(nibabel.Nifti1Image(np.ones((19, 21, 10, 4), np.float32), AFFINES["plain"]), case["image"])
+    assert PreparedCases([case], as_in_the_file(), None)[0]["image"].shape == (4, 19, 21, 10)
+    with pytest.raises(RefusalError, match=r"4 channels, .*\(19, 21, 10, 4\).*one file per channel"):
+        PreparedCases([case], (LoadImaged("image"), "image"), None)[0]
