@@ -111,13 +111,20 @@ WEIGHTS_COMMAND = Command(
 def _zips_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundles", type=path, default=Path("bundles"), help="folder of the bundles (%(default)s)")
     parser.add_argument("--out", type=path, default=Path("dist"), help="folder of the zips (%(default)s)")
+    parser.add_argument(
+        "--hub", type=path, metavar="FOLDER", help="instead, lay each out for push_to_hf_hub below FOLDER"
+    )
 
 
 def _zips(options: argparse.Namespace) -> None:
-    from seat_components.weights import zip_bundles
+    from seat_components.weights import hub_folders, zip_bundles
 
-    for archive in zip_bundles(options.out, options.bundles):
+    if options.hub is not None:
+        written = hub_folders(options.hub, options.bundles)
+    else:
+        written = zip_bundles(options.out, options.bundles)
+    for archive in written:
         print(archive)
 
 
-ZIPS_COMMAND = Command("zip each bundle, to the same bytes every time", _zips_options, _zips)
+ZIPS_COMMAND = Command("zip each bundle, to the same bytes every time, or lay it out for a hub", _zips_options, _zips)

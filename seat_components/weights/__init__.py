@@ -2,6 +2,7 @@
 
 from seat_components.weights.archive import bundle_zip, zip_bundles
 from seat_components.weights.bundle import convert_weights
+from seat_components.weights.hub import hub_folders
 from seat_components.weights.inventory import Entry, inventory, verify
 from seat_components.weights.shipped import keep_shipped, restore_shipped
 from seat_components.weights.untrained import init_weights, is_untrained, notice_untrained
@@ -10,6 +11,7 @@ __all__ = [
     "Entry",
     "bundle_zip",
     "convert_weights",
+    "hub_folders",
     "init_weights",
     "inventory",
     "is_untrained",

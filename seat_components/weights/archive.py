@@ -1,4 +1,4 @@
-"""Zipping a bundle in the model zoo's form, to the same bytes every time."""
+"""Zipping a bundle in the model zoo's form, to the same bytes every time, with its SHA-256 beside it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from seat_components.files import write_atomically
+from seat_components.evaluation.identity import sha256
+from seat_components.files import write_atomically, write_text_atomically
 from seat_components.refusals import refuse
 from seat_components.tasks import all_tasks
 from seat_components.weights.inventory import inventory
@@ -28,10 +29,19 @@ _VERSION = re.compile(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+){0,9}")
 
 
 def zip_bundles(out: str | Path, bundles: str | Path = "bundles") -> list[Path]:
-    """Write ``<name>_v<version>.zip`` to ``out`` for each of the ten bundles.
+    """Write ``<name>_v<version>.zip`` to ``out`` for each of the ten bundles (see ``bundle_zip``).
 
     Raises:
         RefusalError: if a bundle is missing, or registered weights are not what was registered.
+    """
+    return [bundle_zip(folder, out) for folder in given_away(bundles)]
+
+
+def given_away(bundles: str | Path) -> list[Path]:
+    """The ten bundles' folders, whose weights are those that were registered.
+
+    Raises:
+        RefusalError: if registered weights are not what was registered.
     """
     wrong = [entry.path for entry in inventory(bundles) if entry.state in ("different", "unregistered")]
     if wrong:
@@ -39,7 +49,7 @@ def zip_bundles(out: str | Path, bundles: str | Path = "bundles") -> list[Path]:
             f"{', '.join(map(str, wrong))}: not the weights that were registered, so that nobody knows what they do. "
             "See python -m seat_components weights."
         )
-    return [bundle_zip(Path(bundles) / task.bundle, out) for task in all_tasks()]
+    return [Path(bundles) / task.bundle for task in all_tasks()]
 
 
 def bundle_zip(bundle: str | Path, out: str | Path) -> Path:
@@ -47,29 +57,40 @@ def bundle_zip(bundle: str | Path, out: str | Path) -> Path:
 
     It holds the licence, configs, docs, ``large_files.yml`` and trained weights (``models/model*.pt``), below the
     bundle's name, as MONAI's ``download`` wants it; no records of runs, no checkpoints, no untrained weights. A link
-    is followed to a file of the bundle itself, and nowhere else.
+    is followed to a file of the bundle itself, and nowhere else. ``<zip>.sha256`` beside it is for ``sha256sum -c``.
 
     Raises:
         RefusalError: if ``bundle`` is no bundle, its name or version could not stand in a file's name, or something
             in it is neither a file nor a folder of its own.
     """
-    folder = Path(os.path.abspath(bundle))  # noqa: PTH100 - resolve() would give a linked folder another name
-    version = _version(folder)
-    if not _NAME.fullmatch(folder.name):
-        refuse(f"{folder} cannot be zipped: a bundle's name has letters, digits and ._- only, at most 100.")
-    files = sorted(_files(folder))
+    folder, version, files = contents(bundle)
     target = Path(out) / f"{folder.name}_v{version}.zip"
 
     def write(stream: IO[bytes]) -> None:
         with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
-            for file in files:
-                entry = ZipInfo(f"{folder.name}/{file.relative_to(folder).as_posix()}", _DATE)
+            for name, file in files.items():
+                entry = ZipInfo(f"{folder.name}/{name}", _DATE)
                 entry.external_attr = _MODE << 16
                 entry.compress_type = ZIP_DEFLATED
                 archive.writestr(entry, file.read_bytes())
 
     write_atomically(target, write)
+    digest = sha256(target)
+    write_text_atomically(f"{digest}  {target.name}\n", target.with_name(f"{target.name}.sha256"))
     return target
+
+
+def contents(bundle: str | Path) -> tuple[Path, str, dict[str, Path]]:
+    """The folder of a bundle, its version, and what is given away of it: place in the bundle → file.
+
+    Raises:
+        RefusalError: as ``bundle_zip`` does.
+    """
+    folder = Path(os.path.abspath(bundle))  # noqa: PTH100 - resolve() would give a linked folder another name
+    version = _version(folder)
+    if not _NAME.fullmatch(folder.name):
+        refuse(f"{folder} cannot be given away: a bundle's name has letters, digits and ._- only, at most 100.")
+    return folder, version, {file.relative_to(folder).as_posix(): file for file in sorted(_files(folder))}
 
 
 def _version(folder: Path) -> str:

@@ -28,6 +28,7 @@ OTHER = load_task("Task09_Spleen")
 # What a command leaves behind, by a word of it.
 WRITES = {
     "make bundle-zips": "dist/*.zip",
+    "--hub": "FOLDER/*/README.md",
     "make dist": "dist/*.whl",
     "make options": "docs/options.md",
     "make rooms": "docs/images/rooms.svg",

@@ -44,6 +44,12 @@ def test_two_builds_are_the_same_to_the_byte(zips, tmp_path):
         assert first.read_bytes() == second.read_bytes()
 
 
+def test_the_hash_beside_a_zip_is_its_own(zips):
+    for archive in zips:
+        line = archive.with_name(f"{archive.name}.sha256").read_text()
+        assert line == f"{sha256(archive)}  {archive.name}\n"
+
+
 @pytest.mark.parametrize("task", all_tasks(), ids=lambda task: task.name)
 def test_a_zip_holds_the_bundle_and_nothing_else(zips, task):
     (archive,) = [path for path in zips if path.name.startswith(task.bundle)]
@@ -182,7 +188,8 @@ def test_whatever_the_version_says_one_zip_is_written_in_out_or_none(version, tm
     except RefusalError:
         assert not list(root.rglob("*.zip*"))
     else:
-        assert [archive] == list(root.rglob("*.zip*")) == list((root / "out").iterdir())
+        hashed = archive.with_name(f"{archive.name}.sha256")
+        assert {archive, hashed} == set(root.rglob("*.zip*")) == set((root / "out").iterdir())
         assert archive.name == f"bundle_v{version}.zip"
 
 
