@@ -12,6 +12,7 @@ from own_networks import FORMS, SIZE, attacked, results
 from seat_components.bundles.render import write_bundle
 from seat_components.evaluation import robustness_of
 from seat_components.foreign import attack
+from seat_components.foreign.network import OneModule
 
 AS_THEY_ARE = ["--preprocessing", "none", "--patch", *SIZE]
 
@@ -131,3 +132,14 @@ def test_a_bundle_of_ours_has_the_record_of_its_own_attack(task04_phantom, tmp_p
     assert results(record) == results(expected)
     assert record["weights_sha256"] == expected["weights_sha256"]
     assert sorted(file.name for file in (tmp_path / "out" / "slices").iterdir()) == ["hippocampus_004.npz"]
+
+
+def test_the_networks_behind_a_function_follow_its_mode():
+    """Dropout must not draw under attack, wherever the network stands."""
+    network = torch.nn.Sequential(torch.nn.Conv3d(1, 3, 1), torch.nn.Dropout(0.5))
+    module = OneModule(lambda image: {"logits": network(image)}, "logits").eval()
+    image = torch.ones(1, 1, 4, 4, 4)
+    assert not network[1].training
+    assert torch.equal(module(image), module(image))
+    module.train()
+    assert network[1].training
