@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 from seat_components.budget import RANGE
+from seat_components.files import is_there
+from seat_components.records import run as run_record
 from seat_components.records.attacked import CLEAN, WORST, AttackMean
 from seat_components.records.bootstrap import FEWEST, bootstrap_mean
 from seat_components.records.corruptions import read_corruptions
@@ -16,6 +20,7 @@ from seat_components.records.registered import (
     AttackedFigures,
     AttackFigure,
     CorruptedFigures,
+    Provenance,
     RegisteredWeights,
     Registry,
 )
@@ -24,6 +29,10 @@ from seat_components.refusals import refuse
 from seat_components.tasks import Task
 
 FILE = Path(__file__).parent / "results.json"
+# A card names no folder of the machine that trained.
+_VALUE = r"[ =]('[^']*'|\S+)"
+_DATA = re.compile(r" --dataset_dir" + _VALUE)
+_PLACES = re.compile(r" --(ckpt_dir|output_dir|cache_dir)" + _VALUE)
 
 
 def collect_result(run: Path, method: str, file: str, training: str, url: str = "") -> RegisteredWeights:
@@ -51,7 +60,29 @@ def collect_result(run: Path, method: str, file: str, training: str, url: str = 
         clean=Means(mean_dice=metrics.mean_dice, dice=metrics.summary.dice),
         **_attacked(robustness).said(),
     )
-    return weights.model_copy(update={"url": url}) if url else weights
+    more: dict[str, Any] = {"url": url} if url else {}
+    if trained := _provenance(run, metrics.weights_sha256):
+        more["provenance"] = trained
+    return weights.model_copy(update=more)
+
+
+def _provenance(run: Path, digest: str) -> Provenance | None:
+    """What run.json in ``run`` says of the training, where weights of that training have this SHA-256."""
+    if not is_there(run / run_record.FILE):
+        return None
+    record = read_record(run_record.RunDescription, run / run_record.FILE)
+    if not (record.ckpt_dir and record.data_sha256 and record.config_sha256):
+        return None
+    written = [Path(record.ckpt_dir) / name for name in ("model.pt", "model_final.pt")]
+    if not any(file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == digest for file in written):
+        return None
+    return Provenance(
+        command=_DATA.sub(" --dataset_dir DATA", _PLACES.sub("", record.command)),
+        config_sha256=record.config_sha256,
+        training_cases=record.training_cases or 0,
+        data_sha256=record.data_sha256,
+        code=record.versions.get("seat_components", ""),
+    )
 
 
 def _attacked(robustness: Robustness, **said: Any) -> AttackedFigures:

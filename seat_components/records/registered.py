@@ -63,6 +63,22 @@ class CorruptedFigures(Record):
     command: str
 
 
+class Provenance(Record):
+    """What weights were trained from, as the training's run.json says it.
+
+    Attributes:
+        command: what was typed; empty where that was not written.
+        config_sha256: of the config without places; ``data_sha256`` of the training cases' names and files.
+        code: the version of this package.
+    """
+
+    command: str = ""
+    config_sha256: str
+    training_cases: int
+    data_sha256: str
+    code: str
+
+
 class RegisteredWeights(AttackedFigures):
     """One file of weights.
 
@@ -75,6 +91,7 @@ class RegisteredWeights(AttackedFigures):
         more: other protocols.
         corrupted: under corruptions; None where that was not measured.
         url: where it is downloaded from; empty where the bundle ships it.
+        provenance: None where no run.json is known to be of these weights.
     """
 
     _order = ("file", "method", "sha256", "training", "cases", "clean")
@@ -88,6 +105,7 @@ class RegisteredWeights(AttackedFigures):
     more: Rows[AttackedFigures] = ()
     corrupted: CorruptedFigures | None = None
     url: str = ""
+    provenance: Provenance | None = None
 
 
 class Registry(Record):

@@ -18,6 +18,10 @@ class RunDescription(ComputedRecord):
         val_images: what the validation during training saw: "clean", or an attack.
         label_names: names by label value.
         data: a remark on the data, e.g. that it is synthetic.
+        ckpt_dir: where its weights are written.
+        command: what was typed, where it was ``monai.bundle run``; ``config_sha256`` is of its config without places.
+        training_cases: how many; ``data_sha256`` is of their names and files.
+        versions: of the programs, by name.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -31,3 +35,9 @@ class RunDescription(ComputedRecord):
     val_images: str = "clean"
     label_names: dict[str, str] = Field(default_factory=dict)
     data: str = ""
+    ckpt_dir: str = ""
+    command: str = ""
+    config_sha256: str = ""
+    training_cases: int | None = None
+    data_sha256: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)

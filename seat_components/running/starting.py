@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from seat_components.running.ending import end_on_signals, shorten_config_errors
 from seat_components.running.ids import id_faults
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes
+from seat_components.running.provenance import provenance
 from seat_components.running.tracking import tracking_faults
 from seat_components.running.values import check_values
 from seat_components.weights import keep_shipped
@@ -77,7 +79,12 @@ def begin_training(ckpt_dir: str | Path, output_dir: str | Path) -> FolderLock:
 
 
 def write_run_record(
-    output_dir: str | Path, dataset_dir: str | Path, device: str | torch.device, amp: bool, **values: Any
+    output_dir: str | Path,
+    dataset_dir: str | Path,
+    device: str | torch.device,
+    amp: bool,
+    cases: Sequence[Mapping[str, Any]] = (),
+    **values: Any,
 ) -> None:
     """Write ``run.json`` in ``output_dir``, on the first process.
 
@@ -86,10 +93,11 @@ def write_run_record(
         dataset_dir: what its dataset.json says about the data is written, too.
         device: what it trains on.
         amp: whether the network runs under autocast.
+        cases: the training cases, of which the record has a fingerprint.
         values: what else ``RunDescription`` says.
     """
+    if idist.get_rank() != 0:
+        return
     path = Path(output_dir) / FILE
-    values |= {"data": data_description(dataset_dir), **described(device, amp)}
-    record = validated(RunDescription, values, str(path))
-    if idist.get_rank() == 0:
-        write_record(record, path)
+    values |= {"data": data_description(dataset_dir), **described(device, amp), **provenance(cases)}
+    write_record(validated(RunDescription, values, str(path)), path)

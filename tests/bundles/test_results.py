@@ -6,6 +6,7 @@ import pytest
 
 from seat_components.bundles import results
 from seat_components.bundles.render import render
+from seat_components.evaluation.identity import sha256
 from seat_components.refusals import RefusalError
 from seat_components.tasks import load_task
 
@@ -66,6 +67,31 @@ def test_figures_of_the_records_stand_on_the_card_and_in_the_metadata(run):
     text = card()
     assert text.count("### `models/model.pt`") == 1
     for words in ("(SEAT)", "Trained with care.", "26 validation cases", "0.8123", "| worst | 8 | 0.4567 |", "a" * 64):
+        assert words in text
+
+
+def test_what_weights_came_of_stands_on_the_card_where_the_run_is_theirs(run):
+    (run / "model.pt").write_bytes(b"weights")
+    said = {
+        "command": "run X --dataset_dir '/my own' --ckpt_dir=/tmp --epochs 3",
+        "config_sha256": "c" * 64,
+        "data_sha256": "d" * 64,
+        "training_cases": 3,
+    }
+    versions = {"seat_components": "0.1.0"}
+    (run / "run.json").write_text(json.dumps({**said, "versions": versions, "ckpt_dir": str(run)}))
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
+    assert "Trained from" not in card(), "the run is of other weights"
+    for name, record in (("metrics", METRICS), ("robustness", ROBUSTNESS)):
+        (run / f"{name}.json").write_text(json.dumps({**record, "weights_sha256": sha256(run / "model.pt")}))
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
+    text = card()
+    for words in (
+        "Trained from 3 cases",
+        "c" * 64,
+        "d" * 64,
+        "by seat_components 0.1.0: `run X --dataset_dir DATA --epochs 3`.",
+    ):
         assert words in text
 
 

@@ -1,8 +1,10 @@
 """run.json says what a run was, and what its data say about themselves."""
 
 import json
+import sys
 
 from seat_components.running import write_run_record
+from seat_components.running.command_line import Given
 
 
 def test_a_training_on_phantoms_is_known_as_one(task04_phantom, tmp_path):
@@ -10,6 +12,29 @@ def test_a_training_on_phantoms_is_known_as_one(task04_phantom, tmp_path):
     content = json.loads((tmp_path / "run.json").read_text())
     assert (content["method"], content["epochs"]) == ("SEAT", 4)
     assert "phantom" in content["data"].lower()
+    assert content["versions"].keys() >= {"seat_components", "torch"}
+    assert "data_sha256" not in content
+
+
+def test_cases_and_config_have_fingerprints_that_forget_where_they_lie(tmp_path, monkeypatch):
+    def record(folder, text, **options):
+        folder.mkdir(exist_ok=True)
+        (folder / "x.nii").write_text(text)
+        (folder / "train.json").write_text('{"epochs": 3, "dataset_dir": "", "output_dir": ""}')
+        line = Given((str(folder / "train.json"),), {"dataset_dir": str(folder), **options}, {})
+        monkeypatch.setattr("seat_components.running.provenance.given", lambda: line)
+        monkeypatch.setattr(sys, "argv", ["monai.bundle", "run", "--epochs", "3 4"])
+        write_run_record(folder, folder, "cpu", False, [{"image": folder / "x.nii"}])
+        return json.loads((folder / "run.json").read_text())
+
+    first, moved = record(tmp_path / "a", "scan"), record(tmp_path / "b", "scan")
+    assert first["training_cases"] == 1
+    assert first["command"] == "python -m monai.bundle run --epochs '3 4'"
+    for name in ("config_sha256", "data_sha256"):
+        assert first[name] == moved[name]
+    other = record(tmp_path / "a", "another", epochs=4)
+    for name in ("config_sha256", "data_sha256"):
+        assert first[name] != other[name]
 
 
 def test_data_without_a_description_have_none(tmp_path):
