@@ -11,6 +11,9 @@ from seat_components import __version__
 from seat_components.commands import COMMANDS
 from seat_components.refusals import RefusalError
 
+_STOPPED = 130
+"""The exit status after Ctrl-C, as of a run that it ends: 128 and the signal's number."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. A refusal is one message, without a traceback."""
@@ -25,6 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RefusalError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            "Stopped by Ctrl-C. What is written stays; give the same command again.",
+            file=sys.stderr,
+        )
+        return _STOPPED
     except OSError as error:
         # A full disk, a missing right, a name that is too long: not this program's fault, and said by the system.
         place = "" if error.filename is None else f"{error.filename}: "

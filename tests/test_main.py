@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from seat_components.__main__ import main
 from seat_components.bundles.render import render
+from seat_components.commands import COMMANDS
 from seat_components.data import fold_datalist
 
 
@@ -35,3 +37,12 @@ def test_a_refusal_is_one_message_without_a_traceback(words, tmp_path):
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[0].startswith("ERROR: ")
+
+
+def test_ctrl_c_is_one_line_and_a_status_of_its_own(monkeypatch, capsys):
+    def stopped(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "report", replace(COMMANDS["report"], run=stopped))
+    assert main(["report", "eval"]) == 130
+    assert capsys.readouterr().err.startswith("Stopped by Ctrl-C.")
