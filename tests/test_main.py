@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -43,6 +42,6 @@ def test_ctrl_c_is_one_line_and_a_status_of_its_own(monkeypatch, capsys):
     def stopped(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(COMMANDS, "report", replace(COMMANDS["report"], run=stopped))
+    monkeypatch.setitem(COMMANDS, "report", COMMANDS["report"]._replace(run=stopped))
     assert main(["report", "eval"]) == 130
     assert capsys.readouterr().err.startswith("Stopped by Ctrl-C.")
