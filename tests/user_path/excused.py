@@ -44,6 +44,9 @@ EXCUSED = {
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/attack.json']\" --dataset_dir DATA"
     ' --weights FILE --protocol strong --attack_eps_255 "[8]" --max_cases 8'
     " --output_dir NETWORK_FOLDER/strong": Needs.LONG,
+    "python -m monai.bundle run --config_file \"['configs/train.json','configs/corrupt.json']\" --dataset_dir DATA"
+    " --weights FILE --output_dir NETWORK_FOLDER": Needs.LONG,
+    "python -m tools.corruptions_compared CLEAN_FOLDER SEAT_FOLDER": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
     "python -m tools.benchmark --device cuda --amp --batch 22 --profile": Needs.GPU,
