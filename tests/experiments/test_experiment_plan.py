@@ -28,7 +28,7 @@ def write(tmp_path, bundle, task04_phantom):
 def test_shipped_plans_can_be_read(file, task04_phantom, monkeypatch):
     monkeypatch.chdir(PLANS.parents[2])
     plan = read_plan(file, dataset_dir=task04_phantom)
-    assert set(plan.runs) >= {"seat", "clean", "free-5"}
+    assert "clean" in plan.runs, "what all else is compared with"
     assert len(list(steps_of(plan))) > len(plan.runs)
 
 
