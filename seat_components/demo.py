@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 
 from seat_components.data import write_phantom
@@ -19,12 +20,12 @@ from seat_components.records.run import RunDescription
 from seat_components.refusals import refuse
 from seat_components.reporting import read_run, write_report
 from seat_components.reporting.findings import findings, limits
-from seat_components.tasks import load_task
+from seat_components.tasks import Task, load_task
 
 # Small enough for two CPU cores; every value is an ordinary override of the bundle.
 _PHANTOM_CASES = (8, 2)
 _PHANTOM_OVERRIDES = {"batch_size": 2, "learning_rate": 0.03, "val_interval": 5, "num_workers": 0}
-_SMALLER = 8  # voxels by which phantoms are smaller than usual, so that one window holds all of a volume
+_SMALLER = 8  # voxels by which phantoms are smaller than a window, which then holds all of a volume
 _ATTACK_OF_DATA: Mapping[str, object] = {"attack_eps_255": "[4,8]"}
 _ATTACK_OF_PHANTOMS: Mapping[str, object] = {"attack_eps_255": "[8]", "steps": 10}
 
@@ -55,10 +56,17 @@ def run_demo(
     bundle, out = resolved(bundle), resolved(out)
     if not is_file(bundle / "configs" / "train.json"):
         refuse(f"{bundle} is no bundle's folder, as bundles/msd_task04_hippocampus is: it has no configs/train.json")
-    training = {} if data is not None else _PHANTOM_OVERRIDES
-    dataset = resolved(data) if data is not None else _phantom(bundle, out / "phantom")
+    training: Mapping[str, object] = {}
+    common: dict[str, object] = {"output_dir": out / "eval", "ckpt_dir": out / "models"}
+    if data is not None:
+        dataset = resolved(data)
+    else:
+        task = load_task(task_of(bundle))
+        window, training = _small_window(task), _PHANTOM_OVERRIDES
+        dataset = _phantom(replace(task, sampling_patch=window), out / "phantom")
+        common |= {"patch_size": list(window), "val_patch_size": list(window)}
     _check_same_data(dataset, out / "eval" / "run.json")
-    common = {"dataset_dir": dataset, "output_dir": out / "eval", "ckpt_dir": out / "models", **(overrides or {})}
+    common |= {"dataset_dir": dataset, **(overrides or {})}
     print(f"Training on {dataset} for {epochs} epochs; everything is written to {out}.", flush=True)
     _run(bundle, ["train", "resume"], {**training, **common, "epochs": epochs})
     if not (out / "models" / "model_final.pt").is_file():
@@ -97,8 +105,17 @@ def _check_same_data(dataset: Path, record: Path) -> None:
         refuse(f"{record.parent.parent} holds a run on other data ({before or 'not described'}): take another --out.")
 
 
-def _phantom(bundle: Path, folder: Path) -> Path:
-    task = load_task(task_of(bundle))
+def _small_window(task: Task) -> tuple[int, int, int]:
+    """The next smaller window that the network takes: its downsampling factors divide each edge."""
+    edges = []
+    for edge, strides in zip(task.train_patch, zip(*task.strides, strict=True), strict=True):
+        multiple = 4 * prod(strides)
+        edges.append(max((edge - 1) // multiple, 1) * multiple)
+    x, y, z = edges
+    return x, y, z
+
+
+def _phantom(task: Task, folder: Path) -> Path:
     if not (folder / "dataset.json").is_file():
         x, y, z = (max(edge - _SMALLER, 1) for edge in task.sampling_patch)
         write_phantom(replace(task, sampling_patch=(x, y, z)), folder, _PHANTOM_CASES)

@@ -2,16 +2,21 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import warm_start
 from bundle_runs import UNET
 
+from seat_components import demo
 from seat_components.demo import run_demo
+from seat_components.networks import ROG
 from seat_components.refusals import RefusalError
 from seat_components.running import write_run_record
+from seat_components.tasks import all_tasks
 
 # A small network and small patches; all else is as the job sets it.
+BUNDLES = Path(__file__).parents[1] / "bundles"
 SMALL = {"network_def": json.dumps(UNET), "patch_size": [16, 16, 16]}
 
 
@@ -60,3 +65,19 @@ def test_a_step_that_fails_ends_the_job(bundle, tmp_path):
 def test_a_folder_that_is_no_bundle_is_named(tmp_path):
     with pytest.raises(RefusalError, match="is no bundle's folder"):
         run_demo(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("task", all_tasks(), ids=lambda task: task.name)
+def test_phantoms_are_trained_on_in_a_smaller_window_that_the_network_takes(task, tmp_path, monkeypatch):
+    """No more is done than shows that all works, by the full network: two CPU cores take three minutes."""
+    asked = {}
+    monkeypatch.setattr(demo, "_run", lambda _bundle, configs, overrides: asked.setdefault(configs[-1], overrides))
+    monkeypatch.setattr(demo, "write_phantom", lambda smaller, *_: asked.setdefault("phantom", smaller.sampling_patch))
+    with pytest.raises(RefusalError, match="stopped before its end"):
+        run_demo(BUNDLES / task.bundle, tmp_path)
+    window = asked["resume"]["patch_size"]
+    assert window == asked["resume"]["val_patch_size"]
+    multiples = ROG(len(task.modalities), len(task.labels), task.strides).multiples
+    assert [edge % multiple for edge, multiple in zip(window, multiples, strict=True)] == [0, 0, 0]
+    assert all(edge <= usual for edge, usual in zip(window, task.train_patch, strict=True))
+    assert all(edge < around for edge, around in zip(asked["phantom"], window, strict=True))

@@ -53,6 +53,7 @@ EXCUSED = {
     # They time full-size batches; tests/tools runs what they call on a small one.
     "make bench": Needs.QUIET,
     "python -m tools.benchmark --repeats 2": Needs.QUIET,
+    "python -m tools.threads": Needs.QUIET,
     # Twelve trainings of the real network and their attacks on a CPU; for the paper's plan, a GPU as well.
     "python -m seat_components experiment --plan seat_components/experiments/plans/task04.json"
     " --dataset DATA/Task04_Hippocampus --results docs/results_task04.md": Needs.DAYS,
