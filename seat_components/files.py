@@ -1,4 +1,4 @@
-"""Files: read by one strict rule, written whole or not at all, and the cases that are named by them."""
+"""Files: read by one strict rule, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,13 +24,6 @@ _DEEPEST = 100
 """Objects and lists within one another, beyond which no file of ours or of a dataset goes."""
 _LARGEST_WHOLE = 2**63
 _PART = ".part"
-
-
-def case_name(path: str | Path) -> str:
-    """The file name without its extension(s): ``hippocampus_001`` for ``…/hippocampus_001.nii.gz``."""
-    name = Path(path).name
-    compressed = Path(name).suffix.lower() == ".gz"
-    return Path(Path(name).stem).stem if compressed else Path(name).stem
 
 
 def is_there(path: str | Path) -> bool:

@@ -7,7 +7,7 @@ import resource
 import pytest
 import torch
 
-from seat_components.files import case_name, copy_atomically, keep_as, write_text_atomically
+from seat_components.files import copy_atomically, keep_as, write_text_atomically
 from seat_components.refusals import RefusalError
 from seat_components.torch_file import save_atomically
 
@@ -79,10 +79,3 @@ def test_a_file_is_kept_under_another_name_too(tmp_path, monkeypatch, links):
     write_text_atomically("fourth", path)
     assert (path.read_text(), other.read_text()) == ("fourth", "third")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["new", "old"]
-
-
-@pytest.mark.parametrize(
-    ("file", "name"), [("x/a_1.nii.gz", "a_1"), ("a.b.NII.GZ", "a.b"), ("a.nrrd", "a"), ("a.b.mha", "a.b")]
-)
-def test_case_name_drops_the_extensions_only(file, name):
-    assert case_name(file) == name

@@ -17,6 +17,7 @@ from monai.data import CacheDataset, ImageReader, MetaTensor
 from monai.transforms import RandomizableTrait, Transform
 
 import seat_components
+from seat_components.scan_files import channel_files
 from seat_components.torch_file import read_torch_file, save_atomically
 
 logger = logging.getLogger(__name__)
@@ -63,15 +64,22 @@ class DiskCache:
 
     def path(self, case: Mapping[str, Any]) -> Path:
         """The file of ``case``."""
-        key = [self.preprocessing, {name: _file_identity(value) for name, value in case.items()}]
+        key = [self.preprocessing, {name: _identity(value) for name, value in case.items()}]
         return self.folder / f"{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()}.pt"
 
 
-def _file_identity(value: Any) -> Any:
-    if isinstance(value, str | Path) and Path(value).is_file():
-        status = Path(value).stat()
-        return [str(Path(value).resolve()), status.st_size, status.st_mtime_ns]
-    return str(value)
+def _identity(value: Any) -> Any:
+    if not isinstance(value, str | Path):
+        return str(value)
+    files = [_file_identity(Path(file)) for file in channel_files(value)]
+    return files if len(files) > 1 else files[0]
+
+
+def _file_identity(file: Path) -> Any:
+    if not file.is_file():
+        return str(file)
+    status = file.stat()
+    return [str(file.resolve()), status.st_size, status.st_mtime_ns]
 
 
 def _described(value: Any) -> Any:

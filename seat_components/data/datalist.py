@@ -9,8 +9,8 @@ from typing import Literal
 
 from seat_components.data.agreement import require_agreement
 from seat_components.data.index import CaseFiles, read_dataset
-from seat_components.files import is_file
 from seat_components.refusals import refuse
+from seat_components.scan_files import missing_files
 from seat_components.tasks import Task, fold_cases, load_task
 from seat_components.tasks.folds import Fold, read_fold
 
@@ -78,7 +78,6 @@ def _fold(task: Task | str, fold: int, folds: str | Path | None) -> tuple[Fold, 
 
 
 def _require_files(paths: list[str], source: Path) -> None:
-    missing = [path for path in paths if not is_file(path)]
-    if missing:
+    if missing := missing_files(paths):
         rule = f"{source} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
         refuse("\n  ".join([rule, *missing]))

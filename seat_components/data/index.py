@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from seat_components.data.nnunet import in_msds_form, is_nnunets
-from seat_components.files import case_name, is_file, read_json_object, resolved
+from seat_components.files import is_file, read_json_object, resolved
 from seat_components.refusals import refuse
+from seat_components.scan_files import case_name, channel_files
 
 ADVICE = "dataset_dir must be the folder of an MSD task, or nnU-Net's raw folder, with its dataset.json."
 CaseFiles: TypeAlias = dict[str, str]
@@ -21,7 +22,8 @@ class DatasetIndex:
 
     Attributes:
         file: the dataset.json.
-        training: labelled cases by name, each ``{"image": path, "label": path}`` with absolute paths.
+        training: labelled cases by name, each ``{"image": path, "label": path}`` with absolute paths
+            (of several files where channels lie in a file each: see ``scan_files``).
         test: paths of the scans without label.
         modalities, labels: the names it gives to channels and label values, number → name; empty where it gives none.
     """
@@ -92,11 +94,12 @@ def inside(entry: str, root: Path, source: Path) -> str:
     if "\\" in entry and not is_file(path):
         forward = entry.replace("\\", "/")
         refuse(f"{source}: '{entry}' has backslashes, as on Windows. Lists have forward slashes: '{forward}'.")
-    if not (target := resolved(path)).is_relative_to(root):
-        refuse(
-            f"{source}: '{entry}' leads to {target}, outside the dataset. Files must lie inside "
-            f"{root}, also after following links: move or copy the data there."
-        )
+    for file in channel_files(path):
+        if not (target := resolved(file)).is_relative_to(root):
+            refuse(
+                f"{source}: '{entry}' leads to {target}, outside the dataset. Files must lie inside "
+                f"{root}, also after following links: move or copy the data there."
+            )
     return str(path)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from seat_components.refusals import refuse
+from seat_components.scan_files import path_of_channels
 
-_FIRST_CHANNEL = "_0000"
+_NUMBER = re.compile(r"_\d{4}$")
 
 
 def is_nnunets(content: dict[str, Any]) -> bool:
@@ -17,35 +19,48 @@ def is_nnunets(content: dict[str, Any]) -> bool:
 
 
 def in_msds_form(content: dict[str, Any], file: Path) -> dict[str, Any]:
-    """nnU-Net's dataset.json in MSD's form, with the cases that its folders hold; images keep nnU-Net's names.
+    """nnU-Net's dataset.json in MSD's form, with the cases that its folders hold.
+
+    Images keep nnU-Net's names, ``<case>_0000``; those of several channels, a file each, are called ``<case>``, as
+    labels are.
 
     Args:
         content: what the file says.
         file: the file; ``labelsTr``, ``imagesTr`` and ``imagesTs`` lie beside it.
 
     Raises:
-        RefusalError: for what has no meaning here: labels made of regions, labels to be ignored, images of several
-            channels, which nnU-Net keeps in a file each, a list of files under "dataset", an ending that is none.
+        RefusalError: for what has no meaning here: labels made of regions, labels to be ignored, channels that are not
+            numbered from 0 on, a list of files under "dataset", an ending that is none.
     """
     channels, ending = content["channel_names"], content["file_ending"]
-    if not isinstance(channels, dict) or len(channels) != 1:
+    if not isinstance(channels, dict) or {*channels} != {str(number) for number in range(len(channels) or 1)}:
         _refuse(
-            file,
-            f'"channel_names" is {channels!r}. nnU-Net keeps each channel in a file of its own, which is read here for '
-            "one channel only: join those of a case in one file (H, W, D, C), and list the cases as MSD does",
+            file, f'"channel_names" is {channels!r}, but it names the channels 0, 1, …, as {{"0": "T1", "1": "T2"}}'
         )
     if not isinstance(ending, str) or not ending.startswith("."):
         _refuse(file, f'"file_ending" is {ending!r}, but it must be an ending such as ".nii.gz"')
     if "dataset" in content:
         _refuse(file, 'it lists files under "dataset": put images into imagesTr and labels into labelsTr')
     root = file.parent
+    numbers = [f"{number:04}" for number in range(len(channels))]
     training = [
-        {"image": f"imagesTr/{case}{_FIRST_CHANNEL}{ending}", "label": f"labelsTr/{case}{ending}"}
+        {"image": path_of_channels(f"imagesTr/{case}", numbers, ending), "label": f"labelsTr/{case}{ending}"}
         for case in _names(root / "labelsTr", ending)
     ]
-    test = [f"imagesTs/{name}{ending}" for name in _names(root / "imagesTs", ending)]
+    test = list(_scans(list(_names(root / "imagesTs", ending)), numbers, ending))
     names = {"modality": {str(number): name for number, name in channels.items()}, "labels": _labels(content, file)}
     return {**content, **names, "training": training, "test": test}
+
+
+def _scans(names: Sequence[str], numbers: Sequence[str], ending: str) -> Iterator[str]:
+    """The paths of the scans in imagesTs whose files, without their ending, are ``names``."""
+    if len(numbers) == 1:
+        yield from (f"imagesTs/{name}{ending}" for name in names)
+        return
+    if without := [name for name in names if not _NUMBER.search(name)]:
+        yield from (f"imagesTs/{name}{ending}" for name in without)
+    for case in sorted({_NUMBER.sub("", name) for name in names if _NUMBER.search(name)}):
+        yield path_of_channels(f"imagesTs/{case}", numbers, ending)
 
 
 def _labels(content: dict[str, Any], file: Path) -> dict[str, str]:

@@ -11,12 +11,14 @@ Its rules:
   orientation, size and pixel spacing, distinct positions, equal steps along their normal (to 0.1 of a step) and no
   drift in plane (0.1 of a pixel). An exact duplicate is dropped with a line. Anything else, and a choice among several
   series that is not made, is refused with the numbers.
-- Labels: whole numbers from 0 to 255, to within 1e-3.
+- Several files (``case_{0000,0001}.nii.gz``) are the channels of one scan, and must lie on one grid.
+- Labels: one channel of whole numbers from 0 to 255, to within 1e-3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,8 @@ from seat_components.data.dicom_series import Choice, is_dicom
 from seat_components.data.geometry import corner_shift
 from seat_components.data.itk_files import META_IMAGE, NRRD, open_itk
 from seat_components.data.nifti import FORMS_APART, NIFTI, open_nifti
-from seat_components.data.slabs import Array, ScanError, Volume
+from seat_components.data.slabs import Array, ScanError, Slab, Volume
+from seat_components.scan_files import channel_files
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
 _RULES = 1
@@ -39,13 +42,15 @@ def open_scan(path: str | Path, series: Choice = None) -> Volume:
     """The volume in a file or DICOM folder, by the rules of this module. NIfTI files are read slab by slab.
 
     Args:
-        path: the file or folder.
+        path: the file or folder, or the files of a scan's channels (see ``channel_files``).
         series: which of a folder's DICOM series, where there are several (see ``choose_series``).
 
     Raises:
         ScanError: if it must not be used; the message is the rule.
         Exception: what the reading library raises for a file that is missing, damaged or no image.
     """
+    if len(files := channel_files(path)) > 1:
+        return _stacked(files, [_opened(file) for file in files])
     name = str(path).lower()
     if Path(path).is_dir():
         return open_dicom(str(path), series)
@@ -58,6 +63,31 @@ def open_scan(path: str | Path, series: Choice = None) -> Volume:
     raise ScanError(f"is of no format that is read: {', '.join(FORMATS)}, or DICOM")
 
 
+def _opened(file: str) -> Volume:
+    """One of the files of a scan."""
+    try:
+        return open_scan(file)
+    except ScanError as error:
+        raise ScanError(f"cannot be used: {Path(file).name} {error}") from error
+
+
+def _stacked(files: Sequence[str], volumes: Sequence[Volume]) -> Volume:
+    """The volumes as channels of one, in their order."""
+    first = volumes[0]
+    for file, other in zip(files[1:], volumes[1:], strict=True):
+        if other.shape != first.shape or corner_shift(first.affine, other.affine, first.shape) > FORMS_APART:
+            raise ScanError(f"cannot be used: {Path(file).name} lies on another grid than {Path(files[0]).name}")
+
+    def slabs() -> Iterator[Slab]:
+        before = 0
+        for volume in volumes:
+            for channel, place, slab in volume.slabs():
+                yield before + channel, place, slab
+            before += volume.channels
+
+    return replace(first, channels=sum(volume.channels for volume in volumes), slabs=slabs)
+
+
 class ScanReader(ImageReader):
     """``open_scan`` as a reader for MONAI's ``LoadImaged``.
 
@@ -65,7 +95,7 @@ class ScanReader(ImageReader):
         labels: whether files are labels, which are read as uint8; scans are read as float32.
         series: which DICOM series of a folder (see ``choose_series``).
 
-    Several files are stacked as channels; they must lie on one grid.
+    A list of files is stacked as channels; they must lie on one grid.
     """
 
     def __init__(self, labels: bool = False, series: Choice = None) -> None:
@@ -89,31 +119,16 @@ class ScanReader(ImageReader):
             ScanError: if a file must not be used, naming it and the rule.
             Exception: what the reading library raises.
         """
-        volumes = [self._opened(path) for path in img]
-        first = volumes[0]
-        for path, other in zip(img[1:], volumes[1:], strict=True):
-            if other.shape != first.shape or corner_shift(first.affine, other.affine, first.shape) > FORMS_APART:
-                raise ScanError(f"{path} lies on another grid than {img[0]}, with which it is to be stacked.")
-        arrays = [self._values(path, volume) for path, volume in zip(img, volumes, strict=True)]
-        if len(arrays) > 1:
-            arrays = [array if array.ndim > 3 else array[..., None] for array in arrays]
-        values = np.concatenate(arrays, axis=-1) if len(arrays) > 1 else arrays[0]
+        try:
+            volumes = [open_scan(path, self.series) for path in img]
+            volume = _stacked(img, volumes) if len(volumes) > 1 else volumes[0]
+            values = volume.whole_label() if self.labels else volume.whole()
+        except ScanError as error:
+            raise ScanError(f"{img[0]} {error}.") from error
         return values, {
-            "affine": first.affine.copy(),
-            "original_affine": first.affine.copy(),
-            "spatial_shape": np.array(first.shape),
+            "affine": volume.affine.copy(),
+            "original_affine": volume.affine.copy(),
+            "spatial_shape": np.array(volume.shape),
             "original_channel_dim": -1 if values.ndim > 3 else float("nan"),
             "space": "RAS",
         }
-
-    def _opened(self, path: str) -> Volume:
-        try:
-            return open_scan(path, self.series)
-        except ScanError as error:
-            raise ScanError(f"{path} {error}.") from error
-
-    def _values(self, path: str, volume: Volume) -> Array:
-        try:
-            return volume.whole_label() if self.labels else volume.whole()
-        except ScanError as error:
-            raise ScanError(f"{path} {error}.") from error

@@ -11,8 +11,8 @@ from seat_components.data.dicom_series import Choice
 from seat_components.data.index import read_dataset
 from seat_components.data.reading import FORMATS
 from seat_components.data.search import Found, only_file, search_folder, shortened
-from seat_components.files import case_name
 from seat_components.refusals import refuse
+from seat_components.scan_files import case_name, channel_files
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +98,10 @@ def _listed(folder: Path, channel_names: Mapping[str, str] | None) -> tuple[list
     index = read_dataset(folder)
     require_agreement(index, channel_names)
     scans = [Path(path) for path in index.test]
-    if missing := [str(scan) for scan in scans if not scan.exists()]:
-        refuse("\n  ".join([f'{index.file} lists {len(missing)} scan(s) under "test" that do not exist:', *missing]))
-    return scans, {Path(path).resolve() for case in index.training.values() for path in case.values()}
+    if missing := [file for scan in scans for file in channel_files(scan) if not Path(file).exists()]:
+        refuse("\n  ".join([f'{index.file} lists {len(missing)} file(s) under "test" that do not exist:', *missing]))
+    training = [file for case in index.training.values() for path in case.values() for file in channel_files(path)]
+    return scans, {Path(file).resolve() for file in training}
 
 
 def _refuse_shared_names(scans: Sequence[Path], folder: Path) -> None:

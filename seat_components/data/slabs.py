@@ -51,8 +51,10 @@ class Volume:
         """All values, (X, Y, Z), as uint8; a label file of 2 GB in float64 so takes an eighth of that, and never more.
 
         Raises:
-            ScanError: if a value is no whole number from 0 to 255.
+            ScanError: if there are several channels, or a value is no whole number from 0 to 255.
         """
+        if self.channels > 1:
+            raise ScanError(f"has {self.channels} channels, but a label has one")
         label = np.empty(self.shape, np.uint8, order="F")
         for _, place, slab in self.slabs():
             whole = as_bytes(slab)

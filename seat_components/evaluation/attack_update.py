@@ -27,11 +27,11 @@ from seat_components.evaluation.protocols import protocol_of
 from seat_components.evaluation.robustness import RobustnessRecords
 from seat_components.evaluation.scope import SCOPES, check_scope
 from seat_components.evaluation.slices import save_slice
-from seat_components.files import case_name
 from seat_components.records.evaluated import Evaluated
 from seat_components.records.robustness import AttackedEvaluation
 from seat_components.records.slices import SLICES, file_of
 from seat_components.refusals import refuse
+from seat_components.scan_files import case_name
 
 
 class CaseAttack:

@@ -14,9 +14,10 @@ import torch
 
 import seat_components
 from seat_components.data.index import ADVICE
-from seat_components.files import case_name, is_there, read_json_object
+from seat_components.files import is_there, read_json_object
 from seat_components.records.evaluated import Evaluated
 from seat_components.refusals import refuse
+from seat_components.scan_files import case_name, channel_files
 
 ENDS = 1 << 16
 """Bytes of a compressed file's beginning, and of its end, that count in a fingerprint: 64 KiB."""
@@ -88,8 +89,9 @@ def evaluated(
 
 
 def name_of(case: Mapping[str, Any]) -> str:
-    """The name of a datalist's case, after its image; after the first where the image is several files."""
-    return case_name(_paths(case, "image")[0])
+    """The name of a datalist's case, after its image; after the first where the image is a list of files."""
+    image = case["image"]
+    return case_name(image if isinstance(image, str | Path) else image[0])
 
 
 def fingerprints(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -117,7 +119,8 @@ def fingerprint(case: Mapping[str, Any]) -> str:
 
 def _paths(case: Mapping[str, Any], key: str) -> list[Path]:
     value = case.get(key, ())
-    return [Path(value)] if isinstance(value, str | Path) else [Path(path) for path in value]
+    paths = [value] if isinstance(value, str | Path) else value
+    return [Path(file) for path in paths for file in channel_files(path)]
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -17,10 +17,10 @@ from torch import Tensor
 from seat_components.evaluation.case_by_case import CaseByCase
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import evaluated
-from seat_components.files import case_name
 from seat_components.records.evaluated import Evaluated
 from seat_components.records.metrics import FILE, MEASURES, CaseMetrics, Metrics, means_of
 from seat_components.records.numbers import mean_of
+from seat_components.scan_files import case_name
 
 _IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
 _SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."

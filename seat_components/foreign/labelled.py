@@ -14,6 +14,7 @@ from seat_components.data.search import Found, only_file, search_folder, shorten
 from seat_components.evaluation.identity import name_of
 from seat_components.files import is_file, is_folder, resolved
 from seat_components.refusals import refuse
+from seat_components.scan_files import missing_files
 from seat_components.tasks import all_tasks, fold_cases
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def cases_of_dataset(folder: Path) -> tuple[list[CaseFiles], str]:
     if not index.training:
         refuse(f'{index.file} lists no labelled case under "training".')
     cases = list(index.training.values())
-    if missing := [path for case in cases for path in case.values() if not is_file(path)]:
+    if missing := missing_files(path for case in cases for path in case.values()):
         refuse("\n  ".join([f"{index.file} lists {len(missing)} file(s) that do not exist:", *shortened(missing)]))
     return cases, f"all {len(cases)} labelled case(s) of {folder}"
 

@@ -18,6 +18,7 @@ from seat_components.data.nifti import NIFTI
 from seat_components.data.scans import scan_name
 from seat_components.files import write_atomically
 from seat_components.refusals import refuse
+from seat_components.scan_files import channel_files
 
 
 class InvertToLabelsd(Invertd):
@@ -124,7 +125,7 @@ class MaskWriter(NibabelWriter):
         """
         meta = meta_dict or {}
         self.affine = np.asarray(meta.get("affine", np.eye(4)), dtype=np.float64)
-        source = str(meta.get("filename_or_obj", ""))
+        source = channel_files(meta.get("filename_or_obj", ""))[0]
         self._header: Any = None
         if source.lower().endswith(NIFTI) and Path(source).is_file():
             scan = nibabel.load(source)

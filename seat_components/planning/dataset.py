@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from seat_components.data import read_dataset
 from seat_components.data.index import CaseFiles, dataset_content
-from seat_components.files import is_file
 from seat_components.refusals import refuse
+from seat_components.scan_files import missing_files
 from seat_components.tasks.table import all_ct
 
 # Names go into configs, where MONAI would run a text that begins with $ and replace one that begins with @ or %.
@@ -60,8 +60,7 @@ def read_description(dataset_dir: str | Path) -> DatasetDescription:
             f'{index.file} lists {len(index.training)} labelled case(s) under "training", but training and validation '
             'need at least one each. Each is {"image": path, "label": path}.'
         )
-    missing = [path for case in index.training.values() for path in case.values() if not is_file(path)]
-    if missing:
+    if missing := missing_files(path for case in index.training.values() for path in case.values()):
         head = f"{index.file} lists {len(missing)} file(s) that do not exist; restore them or unlist the cases:"
         refuse("\n  ".join([head, *missing[:20]]))
     labels = _numbered(content, "labels", index.file)

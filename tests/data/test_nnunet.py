@@ -55,7 +55,8 @@ def test_a_bundle_can_be_planned_for_it(raw, task04_phantom):
 REFUSED = {
     "regions": ({"labels": {"background": 0, "whole": [1, 2], "core": [2]}}, r"labels are regions.*whole"),
     "ignored": ({"labels": {"background": 0, "organ": 1, "ignore": 2}}, r'the label "ignore" \(2\)'),
-    "channels": ({"channel_names": {"0": "T1", "1": "T2"}}, r'"channel_names".*join those of a case'),
+    "channels": ({"channel_names": {"0": "T1", "2": "T2"}}, r'"channel_names" is .* names the channels 0, 1'),
+    "no channel": ({"channel_names": {}}, r'"channel_names" is \{\}'),
     "twice": ({"labels": {"background": 0, "a": 1, "b": 1}}, r'"labels" must give each name'),
     "no number": ({"labels": {"background": 0, "a": True}}, r'"labels" must give each name'),
     "no labels": ({"labels": ["background", "a"]}, r'"labels" is \['),
