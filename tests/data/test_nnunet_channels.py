@@ -55,7 +55,7 @@ def test_each_case_is_one_scan_with_its_channels_in_order(raw):
     loaded = LoadImaged(["image", "label"], reader=ScanReader(), ensure_channel_first=True)(index.training["a"])
     np.testing.assert_array_equal(loaded["image"].numpy(), np.moveaxis(expected, -1, 0))
     np.testing.assert_allclose(loaded["image"].affine, AFFINE)
-    with pytest.raises(RefusalError, match="has 2 channel.*needs 3"):
+    with pytest.raises(RefusalError, match=r"has 2 channel.*needs 3"):
         check_cases(list(index.training.values()), labels=[0, 1], channels=3)
 
 

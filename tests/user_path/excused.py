@@ -47,6 +47,12 @@ EXCUSED = {
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/corrupt.json']\" --dataset_dir DATA"
     " --weights FILE --output_dir NETWORK_FOLDER": Needs.LONG,
     "python -m tools.corruptions_compared CLEAN_FOLDER SEAT_FOLDER": Needs.LONG,
+    "python -m seat_components experiment --plan seat_components/experiments/plans/task04_augment.json"
+    " --dataset DATA": Needs.DAYS,
+    "python -m monai.bundle run --config_file \"['configs/train.json','configs/corrupt.json']\" --dataset_dir DATA"
+    ' --weights FILE --network_def "$UNET" --val_patch_size "[24,40,24]" --output_dir NETWORK_FOLDER': Needs.LONG,
+    "python -m tools.corruptions_compared CLEAN_FOLDER CLEAN_AUGMENT_FOLDER PHASED_FOLDER"
+    " PHASED_AUGMENT_FOLDER": Needs.LONG,
     "make data": Needs.NETWORK,
     "python -m tools.benchmark --device cuda --amp --batch 22 --out FILE": Needs.GPU,
     "python -m tools.benchmark --device cuda --amp --batch 22 --profile": Needs.GPU,
