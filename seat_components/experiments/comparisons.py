@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 
 from seat_components.experiments.checkpoints import Checkpoint, by_run
@@ -122,7 +123,10 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     other_starts = {name for name, run in plan.runs.items() if run.pretrained or run.continues}
     variants = [one for one in best if one.run.split("-")[0] == "seat" and one.run not in other_starts]
     questions: dict[str, Callable[[], str]] = {
-        "On par with FREE-5, and at what cost? (each run minus free-5)": lambda: against(best, "free-5", names),
+        **{
+            f"On par with FREE-5, and at what cost? (each run minus {name})": partial(against, best, name, names)
+            for name in plan.yardsticks
+        },
         "What does robustness cost in clean Dice? (each run minus clean)": lambda: against(best, "clean", names),
         "What do SEAT's settings change? (each variant minus seat)": lambda: against(variants, "seat", names),
         "Does choosing weights by clean Dice cost robustness? (model.pt minus model_final.pt)": lambda: (

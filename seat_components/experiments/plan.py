@@ -81,6 +81,8 @@ class Plan(ClosedRecord):
         train: overrides of every training.
         evaluate: overrides of every evaluation.
         attacks: overrides of attack.json by the name of the attack's folder, as ``{"paper": {"protocol": "paper"}}``.
+        attacked: the runs that an attack is made on, by its name; all of them where it is not named here.
+        yardsticks: runs that each other one is compared with.
         theory: whether the theory's quantities are measured as well.
         weights: which of a run's weights are attacked: "model.pt" (best validation) and "model_final.pt".
         runs: by name, which is their folder's too, in the order in which they are done.
@@ -97,6 +99,8 @@ class Plan(ClosedRecord):
     train: Overrides = Field(default_factory=dict)
     evaluate: Overrides = Field(default_factory=dict)
     attacks: dict[Annotated[str, AfterValidator(_attack_name)], Overrides] = Field(default_factory=dict)
+    attacked: dict[str, Rows[str]] = Field(default_factory=dict)
+    yardsticks: Rows[str] = ("free-5",)
     weights: Annotated[Rows[str], AfterValidator(_weights)] = ("model.pt",)
     theory: bool = True
     remark: str = ""
@@ -109,6 +113,20 @@ class Plan(ClosedRecord):
                 if start is not None and start not in before:
                     raise ValueError(f"run {name!r} starts from {start!r}, which must be a run that stands before it")
             before.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_named_is_there(self) -> Plan:
+        if unknown := [name for name in self.attacked if name not in self.attacks]:
+            raise ValueError(
+                f'"attacked" names {unknown[0]!r}, which is none of the attacks: {", ".join(self.attacks)}'
+            )
+        named = {"attacked": [run for runs in self.attacked.values() for run in runs]}
+        if "yardsticks" in self.model_fields_set:
+            named["yardsticks"] = [*self.yardsticks]
+        for entry, runs in named.items():
+            if unknown := [run for run in runs if run not in self.runs]:
+                raise ValueError(f'"{entry}" names {unknown[0]!r}, which is none of the runs')
         return self
 
     @model_validator(mode="after")

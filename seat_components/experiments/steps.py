@@ -200,6 +200,8 @@ def _examinations(plan: Plan, run: str, seed: int, weights: str) -> Iterator[Ste
 
     yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
     for name, overrides in plan.attacks.items():
+        if run not in plan.attacked.get(name, plan.runs):
+            continue
         yield step(name, f"attack {name}", ["train", "attack"], overrides)
     if not plan.theory:
         return

@@ -42,6 +42,16 @@ def test_steps_are_training_then_examinations_for_each_seed_and_weights(write):
     assert len(names) == 14
 
 
+def test_an_attack_is_made_on_all_runs_or_on_those_that_are_named(write):
+    attacked = {"attacks": {"quick": {}, "strong": {}}, "attacked": {"strong": ["clean"]}, "theory": False}
+    names = [step.name for step in steps_of(read_plan(write(runs={"seat": {}, "clean": {}}, **attacked)))]
+    assert [name for name in names if name.endswith(("quick", "strong"))] == [
+        "seat/seed0/model/quick",
+        "clean/seed0/model/quick",
+        "clean/seed0/model/strong",
+    ]
+
+
 @pytest.mark.parametrize(("attacks", "cases"), [({"a": 4, "b": 6}, "6"), ({"a": 4, "b": None}, "0"), ({}, "0")])
 def test_the_theory_is_of_all_cases_that_any_attack_sees(write, attacks, cases):
     plan = read_plan(write(attacks={name: {"max_cases": count} for name, count in attacks.items()}))
@@ -90,6 +100,9 @@ def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, ta
         ({"dataset_dir": "nowhere"}, "nowhere has no dataset.json"),
         ({"train": {"seed": 3}}, 'a training\'s seed stands in "seeds"'),
         ({"weights": ["best.pt"]}, "model.pt, model_final.pt"),
+        ({"attacks": {"quick": {}}, "attacked": {"strong": []}}, "\"attacked\" names 'strong', .* attacks: quick"),
+        ({"attacks": {"quick": {}}, "attacked": {"quick": ["free"]}}, "\"attacked\" names 'free', .* none of the runs"),
+        ({"yardsticks": ["free-5"]}, "\"yardsticks\" names 'free-5', which is none of the runs"),
     ],
 )
 def test_a_wrong_plan_is_refused_by_name(write, entries, message):
