@@ -126,6 +126,15 @@ def test_questions_without_their_runs_are_left_out():
     assert sections(two, plan_of({"seat": Run(), "seat-g-8": Run(continues="seat")})) == []
 
 
+def test_a_plan_may_have_other_yardsticks_than_free_5():
+    runs = {"free-5": Run(), "free-5-long": Run(), "phased": Run()}
+    found = [checkpoint(run, 0.5 + 0.1 * place) for place, run in enumerate(runs)]
+    plan = plan_of(runs).model_copy(update={"yardsticks": ("free-5-long",)})
+    (answer,) = [part for part in sections(found, plan) if "On par with FREE-5" in part]
+    assert "(each run minus free-5-long)" in answer
+    assert [line.split()[1] for line in answer.splitlines()[4:]] == ["free-5", "phased"]
+
+
 def test_each_quantity_of_the_theory_is_ranked_against_dice():
     plan = plan_of({})
     theories = [theory_of(1 / (i + 1), 70.0 + i, (0.0, 4.0 - abs(i - 2))) for i in range(5)]
