@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seat_components.refusals import refuse
-from seat_components.scan_files import path_of_channels
+from seat_components.scan_files import channel_files, missing_files, path_of_channels
 
 _NUMBER = re.compile(r"_\d{4}$")
 
@@ -42,7 +42,7 @@ def in_msds_form(content: dict[str, Any], file: Path) -> dict[str, Any]:
     if "dataset" in content:
         _refuse(file, 'it lists files under "dataset": put images into imagesTr and labels into labelsTr')
     root = file.parent
-    numbers = [f"{number:04}" for number in range(len(channels))]
+    numbers = _numbers(len(channels))
     training = [
         {"image": path_of_channels(f"imagesTr/{case}", numbers, ending), "label": f"labelsTr/{case}{ending}"}
         for case in _names(root / "labelsTr", ending)
@@ -50,6 +50,27 @@ def in_msds_form(content: dict[str, Any], file: Path) -> dict[str, Any]:
     test = list(_scans(list(_names(root / "imagesTs", ending)), numbers, ending))
     names = {"modality": {str(number): name for number, name in channels.items()}, "labels": _labels(content, file)}
     return {**content, **names, "training": training, "test": test}
+
+
+def joined(scans: Sequence[Path], channels: int) -> list[Path]:
+    """``scans`` with those of ``channels`` files each, ``<case>_0000`` and so on, as one path; files of one stay."""
+    if channels < 2:
+        return list(scans)
+    result, taken = [], set[Path]()
+    for scan in scans:
+        case, first, ending = scan.name.partition("_0000.")
+        whole = scan.with_name(path_of_channels(case, _numbers(channels), f".{ending}"))
+        if first and not missing_files([whole]):
+            taken.update(map(Path, channel_files(whole)))
+            result.append(whole)
+        else:
+            result.append(scan)
+    return [scan for scan in result if scan not in taken]
+
+
+def _numbers(channels: int) -> list[str]:
+    """What nnU-Net calls the channels in the names of files."""
+    return [f"{number:04}" for number in range(channels)]
 
 
 def _scans(names: Sequence[str], numbers: Sequence[str], ending: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from seat_components.data.agreement import require_agreement
 from seat_components.data.dicom_series import Choice
 from seat_components.data.index import read_dataset
+from seat_components.data.nnunet import joined
 from seat_components.data.reading import FORMATS
 from seat_components.data.search import Found, only_file, search_folder, shortened
 from seat_components.refusals import refuse
@@ -46,7 +47,8 @@ def inference_datalist(
     Args:
         dataset_dir: where the scans are, or the file of one.
         output_dir: where the masks will be written, if that is to be checked.
-        channel_names: channel number → name as the bundle has them, if a dataset.json is to be compared.
+        channel_names: channel number → name as the bundle has them, to be compared with a dataset.json's. Where there
+            are several, the files ``<case>_0000``, ``<case>_0001`` and so on of all of them are one scan.
         series: which DICOM series, where a folder holds several (see ``choose_series``).
 
     Raises:
@@ -62,6 +64,7 @@ def inference_datalist(
         found = Found(listed) if listed else search_folder(folder, output_dir, series).without(training)
     else:
         refuse(f"{folder} is not a folder, nor a file. dataset_dir is an MSD task folder, a folder of scans or a scan.")
+    found.scans = joined(found.scans, len(channel_names or ()))
     if not found.scans:
         refuse(
             "\n  ".join(

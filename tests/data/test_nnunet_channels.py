@@ -10,6 +10,7 @@ from monai.transforms import LoadImaged
 
 from seat_components.data import ScanReader, check_cases, inference_datalist, open_scan, read_dataset
 from seat_components.data.cached import DiskCache
+from seat_components.data.scans import scan_name
 from seat_components.data.slabs import ScanError
 from seat_components.evaluation.identity import fingerprint, name_of
 from seat_components.inference.masks import MaskLayout, MaskWriter
@@ -118,3 +119,18 @@ def test_a_mask_bears_the_cases_name_and_the_first_channels_header(raw):
     assert (
         nibabel.load(file).header["sform_code"] == nibabel.load(raw / "imagesTs" / "c_0000.nii.gz").header["sform_code"]
     )
+
+
+def test_a_folder_without_list_is_searched_for_the_channels_of_each_scan(raw):
+    """As nnU-Net's users give it: the folder of the images alone."""
+    names = {"0": "T2", "1": "ADC"}
+    folder = raw / "imagesTr"
+    (folder / "alone_0000.nii.gz").write_bytes((folder / "a_0000.nii.gz").read_bytes())
+    scans = [scan["image"] for scan in inference_datalist(folder, channel_names=names)]
+    assert scans == [
+        str(folder / name) for name in ("a_{0000,0001}.nii.gz", "alone_0000.nii.gz", "b_{0000,0001}.nii.gz")
+    ]
+    assert [scan_name(scan, folder) for scan in scans] == ["a", "alone_0000", "b"]
+    (one,) = inference_datalist(folder / "b_0000.nii.gz", channel_names=names)
+    assert one["image"] == str(folder / "b_{0000,0001}.nii.gz")
+    assert len(inference_datalist(folder, channel_names={"0": "T2"})) == 5
