@@ -27,11 +27,18 @@ _LABEL_ENVIRONMENT = Path(os.environ.get("SEAT_LABEL_ENV", Path(__file__).parent
 
 @pytest.fixture(autouse=True)
 def loggers_that_speak() -> None:
-    """A run inside a test's own process may configure logging, which silences the loggers of those after it."""
+    """A run inside a test's own process may configure logging for all tests after it.
+
+    It silences loggers, and lets the root write into what was captured of that test, which is closed by now: each line
+    of a log would come with a traceback.
+    """
     for name, logger in logging.root.manager.loggerDict.items():
         if name.startswith("seat_components") and isinstance(logger, logging.Logger):
             logger.disabled, logger.propagate = False, True
             logger.setLevel(logging.NOTSET)
+    # pytest's own handlers are of other types.
+    for handler in [one for one in logging.root.handlers if type(one) is logging.StreamHandler]:
+        logging.root.removeHandler(handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
