@@ -23,7 +23,10 @@ def predict(image):
     return network(image)
 
 def several(image):
-    return {{"features": image, "logits": network(image)}}
+    return {{"features": image, "logits": network(image), "turned": network(image).flip(1)}}
+
+def raising(image):
+    return {{}}["nothing"]
 
 def number():
     return 3

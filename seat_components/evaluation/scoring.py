@@ -72,13 +72,13 @@ class Scorer:
             return self.answer(predictor, case.image, case.label)
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, TypeError) as error:
-            raise ValueError(
-                f"{case.name}: the network cannot take this image of {tuple(case.image.shape)}, {case.image.dtype}, on "
-                f"{case.image.device}: {error}"
-            ) from error
         except ValueError as error:
             raise ValueError(f"{case.name}: {error}") from error
+        except Exception as error:  # a network's code raises whatever it does
+            raise ValueError(
+                f"{case.name}: the network cannot take this image of {tuple(case.image.shape)}, {case.image.dtype}, on "
+                f"{case.image.device}: {type(error).__name__}: {error}"
+            ) from error
 
     def answer(self, predictor: Predictor, image: Tensor, label: Tensor) -> Answer:
         """Predict and score an image."""

@@ -71,6 +71,8 @@ def attack_model(asked: Asked) -> None:
     overlapping = outputs == SIGMOID
     if overlapping:  # what they are made of is part of what is scored
         inputs += f"; structures {', '.join(map(str, channels))}"
+    if asked.output_key is not None:  # another part of the same network is another network
+        inputs += f"; logits {asked.output_key!r} of the answer"
     print(f"Cases: {which}.\nLabels: {in_words(channels)}.")
     print(f"Attacked: {inputs}.", flush=True)
     about = Evaluated(

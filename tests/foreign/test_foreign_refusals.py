@@ -33,6 +33,7 @@ REFUSED = {
     "bare": 'no "network_def"',
     "empty.onnx": "no ONNX file",
     "own_code:several": r"a dict of 'features' \(1, 1, 16, 16, 16\), 'logits'",
+    "own_code:raising": "hippocampus_004: the network cannot take this image of .*KeyError: 'nothing'",
     "net.ts --label-names background both": r"label value\(s\) 2, but",
     "net.ts --label-names background one two three": "has 3 classes, but 4 are named",
     "net.ts --label-names background one one": "called alike",

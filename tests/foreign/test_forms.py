@@ -62,6 +62,9 @@ def test_a_part_of_the_answer_and_two_folders(forms, task04_phantom, monkeypatch
     assert results(record) == results(other)
     assert {case for case, _, _ in results(record)} == {"hippocampus_001"}
     assert reported == [[forms / "out"], [forms / "other"]]
+    # Another part is another network, whose record does not go on with the first one's.
+    turned = [*folders, *AS_THEY_ARE, *names[:5], "turned", "--max_cases", "1"]
+    assert results(attacked("own_code:several", forms / "out", *turned)) != results(record)
 
 
 def test_two_files_are_a_case_attacked_whole_as_robustness_of_does(forms):
