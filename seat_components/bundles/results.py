@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ from seat_components.tasks import Task
 
 FILE = Path(__file__).parent / "results.json"
 # A card names no folder of the machine that trained.
-_VALUE = r"[ =]('[^']*'|\S+)"
-_DATA = re.compile(r" --dataset_dir" + _VALUE)
-_PLACES = re.compile(r" --(ckpt_dir|output_dir|cache_dir)" + _VALUE)
+_LEFT_OUT = ("ckpt_dir", "output_dir", "cache_dir", "bundle_root", "logging_file")
 
 
 def collect_result(run: Path, method: str, file: str, training: str, url: str = "") -> RegisteredWeights:
@@ -77,12 +76,43 @@ def _provenance(run: Path, digest: str) -> Provenance | None:
     if not any(file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == digest for file in written):
         return None
     return Provenance(
-        command=_DATA.sub(" --dataset_dir DATA", _PLACES.sub("", record.command)),
+        command=_without_places(record.command),
         config_sha256=record.config_sha256,
         training_cases=record.training_cases or 0,
         data_sha256=record.data_sha256,
         code=record.versions.get("seat_components", ""),
     )
+
+
+def _without_places(command: str) -> str:
+    """A training's command as it is typed in the bundle's folder, with DATA for the dataset's."""
+    words = shlex.split(command)
+    kept: list[str] = []
+    while words:
+        word = words.pop(0)
+        if not re.match("--?[A-Za-z]", word):
+            kept.append(word)
+            continue
+        option, equals, value = word.partition("=")
+        if not equals and words and not words[0].startswith("--"):
+            value = words.pop(0)
+        name = option.lstrip("-").replace("-", "_")
+        if name not in _LEFT_OUT:
+            kept += [option, _placeless(name, value)] if value else [option]
+    return " ".join(map(_quoted, kept))
+
+
+def _placeless(name: str, value: str) -> str:
+    if name == "dataset_dir":
+        return "DATA"
+    if name == "config_file":
+        return re.sub(r"[^'\"\[,]*/(?=configs/)", "", value)
+    return Path(value).name if Path(value).is_absolute() else value
+
+
+def _quoted(word: str) -> str:
+    """As a person would quote it: a list of texts in double quotes."""
+    return f'"{word}"' if "'" in word and not re.search(r'["$`\\!]', word) else shlex.quote(word)
 
 
 def _attacked(robustness: Robustness, **said: Any) -> AttackedFigures:

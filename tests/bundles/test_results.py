@@ -1,12 +1,14 @@
 """Figures on a card come from the evaluation's records, of one and the same weights."""
 
 import json
+import shlex
 
 import pytest
 
 from seat_components.bundles import results
 from seat_components.bundles.render import render
 from seat_components.evaluation.identity import sha256
+from seat_components.launching.line import bundle_command
 from seat_components.refusals import RefusalError
 from seat_components.tasks import load_task
 
@@ -70,20 +72,18 @@ def test_figures_of_the_records_stand_on_the_card_and_in_the_metadata(run):
         assert words in text
 
 
-def test_what_weights_came_of_stands_on_the_card_where_the_run_is_theirs(run):
+def trained(run, command):
+    """Let the records be of the weights that ``command`` has trained."""
     (run / "model.pt").write_bytes(b"weights")
-    said = {
-        "command": "run X --dataset_dir '/my own' --ckpt_dir=/tmp --epochs 3",
-        "config_sha256": "c" * 64,
-        "data_sha256": "d" * 64,
-        "training_cases": 3,
-    }
+    said = {"command": command, "config_sha256": "c" * 64, "data_sha256": "d" * 64, "training_cases": 3}
     versions = {"seat_components": "0.1.0"}
     (run / "run.json").write_text(json.dumps({**said, "versions": versions, "ckpt_dir": str(run)}))
-    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
-    assert "Trained from" not in card(), "the run is of other weights"
     for name, record in (("metrics", METRICS), ("robustness", ROBUSTNESS)):
         (run / f"{name}.json").write_text(json.dumps({**record, "weights_sha256": sha256(run / "model.pt")}))
+
+
+def test_what_weights_came_of_stands_on_the_card_where_the_run_is_theirs(run):
+    trained(run, "run X --dataset_dir '/my own' --ckpt_dir=/tmp --epochs 3")
     results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
     text = card()
     for words in (
@@ -93,6 +93,21 @@ def test_what_weights_came_of_stands_on_the_card_where_the_run_is_theirs(run):
         "by seat_components 0.1.0: `run X --dataset_dir DATA --epochs 3`.",
     ):
         assert words in text
+    (run / "model.pt").write_bytes(b"other weights")
+    results.write_result(TASK, results.collect_result(run, "SEAT", "model.pt", ""))
+    assert "Trained from" not in card(), "the run is of other weights"
+
+
+def test_a_command_on_a_card_names_no_folder_of_the_machine_that_trained(run, tmp_path):
+    """``seat train`` names its bundle's files from the root; of what else lies somewhere the name alone is said."""
+    bundle = tmp_path / "a b" / "msd_task04_hippocampus"
+    places = {name: tmp_path / name for name in ("dataset_dir", "ckpt_dir", "output_dir", "pretrained", "folds")}
+    words = bundle_command(["train", "free"], {**places, "amp": True, "learning_rate": -1}, bundle)
+    trained(run, shlex.join(["python", *words[1:], f"--cache-dir={tmp_path}", "--verbose"]))
+    assert results.collect_result(run, "SEAT", "model.pt", "").provenance.command == (
+        "python -m monai.bundle run --config_file \"['configs/train.json', 'configs/free.json']\" --dataset_dir DATA "
+        "--pretrained pretrained --folds folds --amp True --learning_rate -1 --verbose"
+    )
 
 
 def test_records_of_different_weights_are_refused(run):
