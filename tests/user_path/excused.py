@@ -65,4 +65,6 @@ EXCUSED = {
     " --dataset DATA/Task04_Hippocampus --results docs/results_task04.md": Needs.DAYS,
     "python -m seat_components experiment --plan seat_components/experiments/plans/task04_cpu.json"
     " --dataset runs/data/Task04_Hippocampus --results docs/results_task04_cpu.md": Needs.DAYS,
+    "python -m seat_components experiment --plan seat_components/experiments/plans/task04_unet.json"
+    " --dataset runs/data/Task04_Hippocampus --results docs/results_task04_unet.md": Needs.DAYS,
 }
