@@ -13,6 +13,7 @@ from torch import Tensor
 from seat_components.data import CropAroundCentreOfMassd, PadDarkestd, ScanReader, open_scan
 from seat_components.data.index import CaseFiles
 from seat_components.evaluation.identity import name_of
+from seat_components.foreign.moved import fits_better_turned
 from seat_components.refusals import reason, refuse
 
 _SAME_GRID = 1e-3
@@ -54,6 +55,7 @@ class PreparedCases(torch.utils.data.Dataset[dict[str, Tensor]]):
         self._load_label = Compose(
             [LoadImaged("label", reader=ScanReader(labels=True), dtype=None), EnsureChannelFirstd("label")]
         )
+        self._load_scan = as_in_the_file()[0]
         self._nearest = SpatialResample(mode="nearest", padding_mode="zeros")
         sized = CropAroundCentreOfMassd(keys, patch) if patch else PadDarkestd(keys, least) if least else None
         self._sized: Transform = sized or (lambda data: data)
@@ -66,7 +68,8 @@ class PreparedCases(torch.utils.data.Dataset[dict[str, Tensor]]):
         """``image`` float (C, *spatial), with its file's name and its affine, and ``label`` (1 or K, *spatial).
 
         Raises:
-            RefusalError: if the scan cannot be prepared, or nothing of its label is left where it lies.
+            RefusalError: if the scan cannot be prepared, if nothing of its label is left where it lies, or if it was
+                moved away from there without a word.
         """
         case = self.cases[place]
         image = self._image(case)
@@ -94,8 +97,17 @@ class PreparedCases(torch.utils.data.Dataset[dict[str, Tensor]]):
                 f"{case['image']} has {channels} channels, which its preprocessing leaves behind the axes of space, "
                 f"{tuple(image.shape)}: it is made for one file per channel. Name another with --preprocessing."
             )
+        self._require_it_lies_where_it_says(case, image)
         meta = {**image.meta, "affine": image.affine, "filename_or_obj": case["image"]}
         return MetaTensor(image.as_tensor().float(), meta=meta)
+
+    def _require_it_lies_where_it_says(self, case: CaseFiles, image: MetaTensor) -> None:
+        if fits_better_turned(image, self._load_scan({"image": case["image"]})["image"]):
+            refuse(
+                f"{case['image']}: prepared, it does not lie where its affine says, but fits with axes turned round or "
+                "swapped: the preprocessing moves voxels without saying so (as MONAI's Transposed does), and the label "
+                "would be left behind. Name another with --preprocessing."
+            )
 
     def _label(self, case: CaseFiles, image: MetaTensor) -> MetaTensor:
         label: MetaTensor = self._load_label({"label": case["label"]})["label"]

@@ -4,19 +4,27 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 from monai.transforms import (
+    AdjustContrastd,
     Compose,
     CropForegroundd,
     EnsureChannelFirstd,
     Flipd,
+    Lambdad,
     LoadImaged,
+    NormalizeIntensityd,
     Orientationd,
     Resized,
     Rotate90d,
+    ScaleIntensityd,
+    ScaleIntensityRanged,
     Spacingd,
     SpatialCropd,
     SpatialPadd,
+    Transposed,
 )
+from scipy.ndimage import gaussian_filter
 
 from seat_components.foreign.preparing import PreparedCases, as_in_the_file
 from seat_components.refusals import RefusalError
@@ -90,3 +98,53 @@ def test_channels_behind_the_axes_of_space_are_refused(tmp_path):
     assert PreparedCases([case], as_in_the_file(), None)[0]["image"].shape == (4, 19, 21, 10)
     with pytest.raises(RefusalError, match=r"4 channels, .*\(19, 21, 10, 4\).*one file per channel"):
         PreparedCases([case], (LoadImaged("image"), "image"), None)[0]
+
+
+SILENT = {
+    "turned round": [Lambdad(**ONE, func=lambda scan: MetaTensor(scan.as_tensor().flip(1), affine=scan.affine))],
+    "swapped": [Transposed(**ONE, indices=(0, 3, 2, 1))],
+    "turned after a cut": [
+        SpatialCropd(**ONE, roi_start=(2, 1, 0), roi_end=(18, 20, 9)),
+        Lambdad(**ONE, func=lambda scan: MetaTensor(scan.as_tensor().flip(1, 3), affine=scan.affine)),
+    ],
+    "swapped, then resampled": [
+        Transposed(**ONE, indices=(0, 2, 1, 3)),
+        Spacingd(**ONE, pixdim=(0.83, 1.37, 1.71), mode="bilinear"),
+    ],
+}
+
+
+def scan_with_label(folder, affine, shape=(20, 20, 14)):
+    """Tissue without symmetry, and a label of a part of it."""
+    tissue = gaussian_filter(np.random.default_rng(3).standard_normal(shape), 2)
+    for name, values in (("image", tissue.astype(np.float32)), ("label", (tissue > 0).astype(np.uint8))):
+        nibabel.save(nibabel.Nifti1Image(values, affine), folder / f"{name}.nii.gz")
+    return [{name: str(folder / f"{name}.nii.gz") for name in ("image", "label")}]
+
+
+@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("way", SILENT)
+def test_voxels_that_are_moved_without_a_word_are_noticed(way, affine, tmp_path):
+    cases = scan_with_label(tmp_path, AFFINES[affine])
+    load, key = as_in_the_file()
+    with pytest.raises(RefusalError, match="moves voxels without saying so"):
+        PreparedCases(cases, (Compose([load, *SILENT[way]]), key), None)[0]
+
+
+INTENSITIES = {
+    "as they are": [],
+    "normalised": [NormalizeIntensityd(**ONE)],
+    "a window": [ScaleIntensityRanged(**ONE, a_min=-0.1, a_max=0.1, b_min=0, b_max=1, clip=True)],
+    "upside down": [ScaleIntensityd(**ONE, minv=1, maxv=0)],
+    "gamma": [ScaleIntensityd(**ONE), AdjustContrastd(**ONE, gamma=3)],
+    "constant": [Lambdad(**ONE, func=torch.zeros_like)],
+}
+
+
+@pytest.mark.parametrize("affine", AFFINES)
+@pytest.mark.parametrize("intensities", INTENSITIES)
+@pytest.mark.parametrize("way", ["nothing", "turns", "all"])
+def test_what_happens_to_intensities_is_no_movement(way, intensities, affine, tmp_path):
+    cases = scan_with_label(tmp_path, AFFINES[affine])
+    load, key = as_in_the_file()
+    assert PreparedCases(cases, (Compose([load, *WAYS[way], *INTENSITIES[intensities]]), key), None)[0]
