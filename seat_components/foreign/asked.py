@@ -83,7 +83,8 @@ def preprocessing_for(asked: Asked, bundle: ForeignBundle | None, device: torch.
     """The bundle whose preprocessing is taken; None where scans are taken as they are in their files.
 
     Raises:
-        RefusalError: if nobody says how scans are prepared, or the bundle is none.
+        RefusalError: if nobody says how scans are prepared, if the bundle is none, or if both bundles bring code of one
+            name, of which Python would take one for the other.
     """
     if asked.preprocessing is None:
         if bundle is None:
@@ -92,7 +93,15 @@ def preprocessing_for(asked: Asked, bundle: ForeignBundle | None, device: torch.
                 "inference config says it, or --preprocessing none for scans as they are in their files."
             )
         return bundle
-    return None if asked.preprocessing == _NONE else ForeignBundle(Path(asked.preprocessing), device)
+    if asked.preprocessing == _NONE:
+        return None
+    source = ForeignBundle(Path(asked.preprocessing), device)
+    if bundle is not None and source.folder != bundle.folder and (shared := sorted(source.code & bundle.code)):
+        refuse(
+            f"{bundle.folder} and {source.folder} both bring code called {shared[0]!r}, of which Python would take one "
+            "for the other. Save the network as TorchScript, and give --model that file."
+        )
+    return source
 
 
 def cases_for(asked: Asked) -> tuple[list[CaseFiles], str]:

@@ -58,6 +58,12 @@ class ForeignBundle:
             sys.path.insert(0, str(self.folder))
 
     @property
+    def code(self) -> set[str]:
+        """The names of the modules and packages that the bundle brings."""
+        modules = {file.stem for file in self.folder.glob("*.py")}
+        return modules | {file.parent.name for file in self.folder.glob("*/*.py")}
+
+    @property
     def fingerprint(self) -> str:
         """Eight digits of the config's hash."""
         return sha256(self.config)[:8]

@@ -64,6 +64,7 @@ REFUSED_WITHOUT_DATA = {
     "other_names --data DATA -o out": "Label 2 is 'Posterior' in dataset.json, but 'tumour'",
     "sigmoids --data DATA -o out": "Which label values is each made of.*background=1,3",
     "cut_off --data DATA -o out": "nothing is left of the label",
+    "zoo_like --data DATA -o out --preprocessing other_code": "both bring code called 'scripts'",
     "two_axes --data DATA -o out": "must come out as a MetaTensor",
 }
 
@@ -89,6 +90,10 @@ def odd_forms(forms):
         [{"_target_": "SpatialPadd", "keys": "image", "spatial_size": "$[1, 2, 3, 4, 5]"}],
     )
     zoo_bundle(forms / "cut_off", [crop])
+    for name in ("zoo_like", "other_code"):
+        zoo_bundle(forms / name, [])
+        (forms / name / "scripts").mkdir()
+        (forms / name / "scripts" / "transforms.py").touch()
     zoo_bundle(forms / "two_axes", [flat])
     zoo_bundle(forms / "other_names", [], label_names={"0": "background", "1": "anterior", "2": "tumour"})
     zoo_bundle(forms / "sigmoids", [], postprocessing={"_target_": "Activationsd", "keys": "pred", "sigmoid": True})
