@@ -78,8 +78,7 @@ def _scans(names: Sequence[str], numbers: Sequence[str], ending: str) -> Iterato
     if len(numbers) == 1:
         yield from (f"imagesTs/{name}{ending}" for name in names)
         return
-    if without := [name for name in names if not _NUMBER.search(name)]:
-        yield from (f"imagesTs/{name}{ending}" for name in without)
+    yield from (f"imagesTs/{name}{ending}" for name in names if not _NUMBER.search(name))
     for case in sorted({_NUMBER.sub("", name) for name in names if _NUMBER.search(name)}):
         yield path_of_channels(f"imagesTs/{case}", numbers, ending)
 

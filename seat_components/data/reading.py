@@ -63,10 +63,10 @@ def open_scan(path: str | Path, series: Choice = None) -> Volume:
     raise ScanError(f"is of no format that is read: {', '.join(FORMATS)}, or DICOM")
 
 
-def _opened(file: str) -> Volume:
+def _opened(file: str, series: Choice = None) -> Volume:
     """One of the files of a scan."""
     try:
-        return open_scan(file)
+        return open_scan(file, series)
     except ScanError as error:
         raise ScanError(f"cannot be used: {Path(file).name} {error}") from error
 
@@ -120,8 +120,10 @@ class ScanReader(ImageReader):
             Exception: what the reading library raises.
         """
         try:
-            volumes = [open_scan(path, self.series) for path in img]
-            volume = _stacked(img, volumes) if len(volumes) > 1 else volumes[0]
+            if len(img) > 1:
+                volume = _stacked(img, [_opened(path, self.series) for path in img])
+            else:
+                volume = open_scan(img[0], self.series)
             values = volume.whole_label() if self.labels else volume.whole()
         except ScanError as error:
             raise ScanError(f"{img[0]} {error}.") from error

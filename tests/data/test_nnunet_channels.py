@@ -90,6 +90,13 @@ def test_a_channel_on_another_grid_is_refused(raw):
         check_cases([case], labels=[0, 1], channels=2)
 
 
+def test_of_a_list_of_files_the_one_at_fault_is_named(raw):
+    good, bad = raw / "imagesTr" / "a_0000.nii.gz", raw / "imagesTr" / "colour.xyz"
+    bad.write_text("nothing")
+    with pytest.raises(ScanError, match=r"colour\.xyz is of no format that is read"):
+        ScanReader().get_data([str(good), str(bad)])
+
+
 def test_a_label_of_several_files_is_none(raw):
     with pytest.raises(ScanError, match="has 2 channels, but a label has one"):
         ScanReader(labels=True).get_data([read_dataset(raw).training["a"]["image"]])

@@ -57,9 +57,14 @@ def written(folder, affine, shape=(19, 21, 10)):
     """A scan that is its own label: three boxes, and background at the border."""
     label = np.zeros(shape, np.uint8)
     label[3:9, 4:12, 2:7], label[9:16, 5:18, 3:8], label[5:8, 6:9, 4:6] = 1, 2, 3
-    for name, values in (("image", label.astype(np.float32)), ("label", label)):
+    return saved(folder, affine, image=label.astype(np.float32), label=label)
+
+
+def saved(folder, affine, **volumes):
+    """The files of one case."""
+    for name, values in volumes.items():
         nibabel.save(nibabel.Nifti1Image(values, affine), folder / f"{name}.nii.gz")
-    return [{name: str(folder / f"{name}.nii.gz") for name in ("image", "label")}]
+    return [{name: str(folder / f"{name}.nii.gz") for name in volumes}]
 
 
 @pytest.mark.parametrize("affine", AFFINES)
@@ -117,9 +122,7 @@ SILENT = {
 def scan_with_label(folder, affine, shape=(20, 20, 14)):
     """Tissue without symmetry, and a label of a part of it."""
     tissue = gaussian_filter(np.random.default_rng(3).standard_normal(shape), 2)
-    for name, values in (("image", tissue.astype(np.float32)), ("label", (tissue > 0).astype(np.uint8))):
-        nibabel.save(nibabel.Nifti1Image(values, affine), folder / f"{name}.nii.gz")
-    return [{name: str(folder / f"{name}.nii.gz") for name in ("image", "label")}]
+    return saved(folder, affine, image=tissue.astype(np.float32), label=(tissue > 0).astype(np.uint8))
 
 
 @pytest.mark.parametrize("affine", AFFINES)
