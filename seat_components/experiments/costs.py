@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser
 
 from seat_components.experiments.intervals import markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.experiments.schedules import asked, run_config, schedule_of
+from seat_components.experiments.schedules import asked, content_of, run_config, schedule_of
 
 _TIMED = 3
 _NOTE = (
@@ -71,7 +71,7 @@ def costs_of(plan: Plan) -> list[RunCost]:
             timed[kind] = _seconds(config)
         data = str([config[key] for key in ("dataset_dir", "fold", "folds", "cases", "train#dataset#data")])
         if data not in counted:
-            counted[data] = len(config.get_parsed_content("train#dataset#data"))
+            counted[data] = len(content_of(config, "train#dataset#data"))
         batches = math.ceil(counted[data] / int(config["batch_size"]))
         costs.append(RunCost(name, len(replays), sum(replays), batches, len(plan.seeds), timed[kind]))
     return costs
@@ -99,9 +99,9 @@ def _planned(config: ConfigParser) -> list[int]:
 
 def _seconds(config: ConfigParser) -> float:
     """Seconds of one backpropagation of a batch of noise: the least of a few, after one that warms up."""
-    device = torch.device(config.get_parsed_content("device"))
-    network = config.get_parsed_content("network").train()
-    loss = config.get_parsed_content("loss")
+    device = torch.device(content_of(config, "device"))
+    network = content_of(config, "network").train()
+    loss = content_of(config, "loss")
     batch, size = int(config["batch_size"]), config["patch_size"]
     image = torch.rand(batch, len(config["channel_names"]), *size, device=device)
     label = torch.randint(len(config["label_names"]), (batch, 1, *size), device=device)

@@ -54,7 +54,8 @@ class Run(ClosedRecord):
     Attributes:
         overlays: configs over train.json, e.g. ``["free"]``.
         train: overrides of its training.
-        pretrained: name of the run whose ``model.pt`` it starts from (with the overlay ``finetune``).
+        pretrained: what it starts from (with the overlay ``finetune``): the name of the run whose ``model.pt`` that is,
+            or a file of weights, ``FOLDER/NAME.pt``.
         continues: name of the run whose finished training it extends; its ``epochs`` are the new total.
         line: what it is one budget of: runs of one line are joined in pictures; its own name by default.
         kind: what that is a variant of: pictures show the best line of each; by default what stands before "-".
@@ -66,6 +67,12 @@ class Run(ClosedRecord):
     continues: str | None = None
     line: str = ""
     kind: str = ""
+
+    @property
+    def pretrained_file(self) -> Path | None:
+        """The file of weights that it starts from, where it is none of the plan's own."""
+        # A run's name has no slash.
+        return Path(self.pretrained) if self.pretrained is not None and "/" in self.pretrained else None
 
 
 class Plan(ClosedRecord):
@@ -109,7 +116,7 @@ class Plan(ClosedRecord):
     def _start_from_what_stands_before(self) -> Plan:
         before: set[str] = set()
         for name, run in self.runs.items():
-            for start in (run.pretrained, run.continues):
+            for start in (run.pretrained if run.pretrained_file is None else None, run.continues):
                 if start is not None and start not in before:
                     raise ValueError(f"run {name!r} starts from {start!r}, which must be a run that stands before it")
             before.add(name)
@@ -151,7 +158,7 @@ def read_plan(file: Path, dataset_dir: Path | None = None, out: Path | None = No
 
     Raises:
         RefusalError: naming the file and what is wrong: no JSON, an unknown or missing entry, a run that starts from
-            one that does not stand before it, a folder that is not there.
+            one that does not stand before it, a folder or a file of weights that is not there.
     """
     content = read_json_object(file, "A plan is a JSON file, as those in seat_components/experiments/plans.")
     if not content.get("runs"):
@@ -169,4 +176,6 @@ def read_plan(file: Path, dataset_dir: Path | None = None, out: Path | None = No
         for overlay in run.overlays:
             if not is_file(configs / f"{overlay}.json"):
                 refuse(f"{file}: run {name!r} names the overlay {overlay!r}, but {plan.bundle} has no such config")
+        if run.pretrained_file is not None and not is_file(run.pretrained_file):
+            refuse(f"{file}: run {name!r} starts from the weights {run.pretrained_file}, which are not there")
     return plan

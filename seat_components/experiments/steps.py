@@ -46,7 +46,8 @@ class Step:
         words: the command.
         epochs: of a training, what its history must reach.
         start: of a continued training, the folder whose checkpoint it starts from.
-        homes: the experiment's folder and the dataset's, which may move, to another machine too.
+        homes: the experiment's folder, the dataset's, and a file of weights that is none of the experiment's: all may
+            move, to another machine too.
         bundle: the name of the bundle in which it runs.
         source: weights of another run that it starts from.
     """
@@ -163,8 +164,11 @@ def _training(plan: Plan, run: str, seed: int) -> Step:
     entry, folder = plan.runs[run], run_folder(plan, run, seed)
     overrides: dict[str, Any] = {"seed": seed, **plan.common, **plan.train, **entry.train, **_places(plan, folder)}
     overrides["ckpt_dir"] = folder
-    parent = entry.pretrained or entry.continues
-    source = None if parent is None else run_folder(plan, parent, seed) / "model.pt"
+    file, parent = entry.pretrained_file, entry.pretrained or entry.continues
+    if file is not None:
+        source: Path | None = resolved(file)
+    else:
+        source = None if parent is None else run_folder(plan, parent, seed) / "model.pt"
     if entry.pretrained is not None:
         overrides["pretrained"] = source
     overlays = list(entry.overlays)
@@ -179,7 +183,7 @@ def _training(plan: Plan, run: str, seed: int) -> Step:
         tuple(words),
         epochs=int(overrides.get("epochs", 300)),
         start=None if entry.continues is None else run_folder(plan, entry.continues, seed),
-        homes=_homes(plan),
+        homes=_homes(plan) if file is None else (*_homes(plan), resolved(file)),
         bundle=plan.bundle.resolve().name,
         source=source,
     )

@@ -1,11 +1,14 @@
 """What a plan will take is what its schedules make of its epochs, cases and seeds."""
 
+import json
 from pathlib import Path
 
 import pytest
 from bundle_runs import UNET
 
 from seat_components.experiments import Plan, Run, costs_in_words, costs_of
+from seat_components.refusals import RefusalError
+from seat_components.tasks.folds import folds_json
 
 # The phantom's four training cases are two batches.
 TRAIN = {"epochs": 10, "batch_size": 3, "update_every": 2, "patch_size": [8, 8, 8], "device": "cpu"}
@@ -47,3 +50,21 @@ def test_the_words_sum_up_what_the_table_lists(plan):
     assert f"{3 * len(RUNS)} trainings, {sum(one.backpropagations for one in costs)} backpropagations" in text
     for one in costs:
         assert f"| {one.run} | {one.epochs} | {one.per_batch} | {one.per_batch * one.batches} |" in text
+
+
+def test_folds_of_the_bundle_count_wherever_the_program_runs(plan):
+    cases = [Path(case["image"]).name[: -len(".nii.gz")] for case in _listed(plan)]
+    (plan.bundle / "configs/folds.json").write_text(folds_json([(cases[:1], cases[1:])]))
+    train = plan.train | {"folds": "$@bundle_root + '/configs/folds.json'"}
+    assert {one.batches for one in costs_of(plan.model_copy(update={"train": train}))} == {1}
+
+
+def test_a_fault_of_the_data_is_said_as_by_a_training(plan):
+    refused = plan.model_copy(update={"train": plan.train | {"folds": "missing.json"}})
+    with pytest.raises(RefusalError, match=r"missing\.json does not exist") as told:
+        costs_of(refused)
+    assert "Failed to evaluate" not in str(told.value)
+
+
+def _listed(plan):
+    return json.loads((plan.dataset_dir / "dataset.json").read_text())["training"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,16 @@ def write(tmp_path, bundle, task04_phantom):
 
 
 @pytest.mark.parametrize("file", sorted(PLANS.glob("*.json")), ids=lambda file: file.stem)
-def test_shipped_plans_can_be_read(file, task04_phantom, monkeypatch):
-    monkeypatch.chdir(PLANS.parents[2])
+def test_shipped_plans_can_be_read(file, bundle, task04_phantom, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundles").symlink_to(PLANS.parents[2] / "bundles")
+    content = json.loads(file.read_text())
+    if not Path(content["bundle"]).exists():  # a second organ's, which new-bundle makes
+        shutil.copytree(bundle, content["bundle"])
+    for weights in {run.get("pretrained", "") for run in content["runs"].values()}:
+        if "/" in weights:  # another experiment's
+            Path(weights).parent.mkdir(parents=True)
+            Path(weights).touch()
     plan = read_plan(file, dataset_dir=task04_phantom)
     assert "clean" in plan.runs, "what all else is compared with"
     assert len(list(steps_of(plan))) > len(plan.runs)
@@ -70,6 +79,24 @@ def test_a_run_starts_from_the_weights_or_the_checkpoint_of_an_earlier_one(write
     assert steps["ft/seed0/train"].start is None
 
 
+def test_a_run_starts_from_a_file_of_weights_which_may_move_but_not_change(write, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.pt").write_bytes(b"one")
+    first, _ = steps_of(read_plan(write(runs={"ft": {"pretrained": "./other.pt"}}, weights=["model.pt"], theory=False)))
+    assert first.words[first.words.index("--pretrained") + 1] == str(tmp_path / "other.pt")
+    assert "configs/finetune.json" in first.words[first.words.index("--config_file") + 1]
+    first.folder.mkdir(parents=True)
+    replace(first, epochs=None).finish(1)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "other.pt").rename(tmp_path / "there/other.pt")
+    plan = read_plan(write(runs={"ft": {"pretrained": "there/other.pt"}}, weights=["model.pt"], theory=False))
+    moved, _ = steps_of(plan)
+    assert moved.seconds() == 1
+    (tmp_path / "there/other.pt").write_bytes(b"two")
+    with pytest.raises(RefusalError, match=r"from other weights than .*there/other\.pt"):
+        moved.seconds()
+
+
 def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, task04_phantom, tmp_path):
     file = write(attacks={"quick": {}})
     data = tmp_path / "data" / "Task04_Hippocampus"
@@ -94,6 +121,10 @@ def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, ta
         ({"runs": {"seat": {"overlay": ["free"]}}}, "'runs.seat' has an entry 'overlay'"),
         ({"runs": {"seat": {"overlays": ["fre"]}}}, "overlay 'fre'"),
         ({"runs": {"ft": {"pretrained": "clean"}, "clean": {}}}, "'clean', which must be a run that stands before"),
+        (
+            {"runs": {"ft": {"pretrained": "there/model.pt"}}},
+            r"'ft' starts from the weights there/model\.pt, which are",
+        ),
         ({"runs": {}}, "at least"),
         ({"runs": {"seat": []}}, "'runs.seat' is a list, but it must be an object"),
         ({"bundle": "nowhere"}, "nowhere has no configs/train.json"),
