@@ -116,6 +116,11 @@ def theory_against_robustness(found: Sequence[Checkpoint], plan: Plan) -> str:
     return markdown_table(["quantity", "worst case under", "trainings", "Spearman's ρ", "p"], rows) if rows else ""
 
 
+def _question(yardstick: str) -> str:
+    papers = yardstick.split("-")[:2] == ["free", "5"]
+    return f"{'On par with FREE-5' if papers else 'What is gained or lost'}, and at what cost?"
+
+
 def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     """The questions with their answers, as Markdown; those without the runs that they need are left out."""
     best = [one for one in found if one.weights == plan.weights[0]]
@@ -124,7 +129,7 @@ def sections(found: Sequence[Checkpoint], plan: Plan) -> list[str]:
     variants = [one for one in best if one.run.split("-")[0] == "seat" and one.run not in other_starts]
     questions: dict[str, Callable[[], str]] = {
         **{
-            f"On par with FREE-5, and at what cost? (each run minus {name})": partial(against, best, name, names)
+            f"{_question(name)} (each run minus {name})": partial(against, best, name, names)
             for name in plan.yardsticks
         },
         "What does robustness cost in clean Dice? (each run minus clean)": lambda: against(best, "clean", names),

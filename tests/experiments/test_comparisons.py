@@ -129,10 +129,12 @@ def test_questions_without_their_runs_are_left_out():
 def test_a_plan_may_have_other_yardsticks_than_free_5():
     runs = {"free-5": Run(), "free-5-long": Run(), "phased": Run()}
     found = [checkpoint(run, 0.5 + 0.1 * place) for place, run in enumerate(runs)]
-    plan = plan_of(runs).model_copy(update={"yardsticks": ("free-5-long",)})
+    plan = plan_of(runs).model_copy(update={"yardsticks": ("free-5-long", "phased")})
     (answer,) = [part for part in sections(found, plan) if "On par with FREE-5" in part]
     assert "(each run minus free-5-long)" in answer
     assert [line.split()[1] for line in answer.splitlines()[4:]] == ["free-5", "phased"]
+    (other,) = [part for part in sections(found, plan) if "gained or lost" in part]
+    assert "(each run minus phased)" in other
 
 
 def test_each_quantity_of_the_theory_is_ranked_against_dice():
