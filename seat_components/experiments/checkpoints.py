@@ -75,7 +75,7 @@ def read_checkpoints(plan: Plan) -> list[Checkpoint]:
     """Everything that the plan's runs have recorded so far."""
     found = []
     for run in plan.runs:
-        for seed in plan.seeds:
+        for seed in plan.seeds_of(run):
             file = run_folder(plan, run, seed) / history_records.FILE
             history = history_records.read_history(file) if is_there(file) else None
             if history is not None:
@@ -101,7 +101,7 @@ def _checkpoint(plan: Plan, run: str, seed: int, weights: str, history: History)
         if mark_of(place / name).is_file()
     }
     clean = place / "evaluate" / metrics_records.FILE
-    name = run if len(plan.seeds) == 1 else f"{run}, seed {seed}"
+    name = run if len(plan.seeds_of(run)) == 1 else f"{run}, seed {seed}"
     is_finished = mark_of(folder, "train").is_file()
     records = RunRecords(
         name=name,

@@ -73,7 +73,7 @@ def costs_of(plan: Plan) -> list[RunCost]:
         if data not in counted:
             counted[data] = len(content_of(config, "train#dataset#data"))
         batches = math.ceil(counted[data] / int(config["batch_size"]))
-        costs.append(RunCost(name, len(replays), sum(replays), batches, len(plan.seeds), timed[kind]))
+        costs.append(RunCost(name, len(replays), sum(replays), batches, len(plan.seeds_of(name)), timed[kind]))
     return costs
 
 

@@ -45,11 +45,12 @@ def _weights(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 FileName = Annotated[str, AfterValidator(_file_name)]
+Seeds = Annotated[Rows[int], AfterValidator(_seeds)]
 Folder = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
 
 
 class Run(ClosedRecord):
-    """One training, repeated for each seed.
+    """One training, repeated with each seed.
 
     Attributes:
         overlays: configs over train.json, e.g. ``["free"]``.
@@ -57,6 +58,7 @@ class Run(ClosedRecord):
         pretrained: what it starts from (with the overlay ``finetune``): the name of the run whose ``model.pt`` that is,
             or a file of weights, ``FOLDER/NAME.pt``.
         continues: name of the run whose finished training it extends; its ``epochs`` are the new total.
+        seeds: those that it is trained with; the plan's by default.
         line: what it is one budget of: runs of one line are joined in pictures; its own name by default.
         kind: what that is a variant of: pictures show the best line of each; by default what stands before "-".
     """
@@ -65,6 +67,7 @@ class Run(ClosedRecord):
     train: Overrides = Field(default_factory=dict)
     pretrained: str | None = None
     continues: str | None = None
+    seeds: Seeds | None = None
     line: str = ""
     kind: str = ""
 
@@ -83,7 +86,7 @@ class Plan(ClosedRecord):
         bundle: the bundle's folder.
         dataset_dir: the MSD folder.
         out: folder of everything the experiment writes.
-        seeds: each run is trained with each.
+        seeds: those of each run that names none of its own.
         common: overrides of every command, e.g. ``network_def``.
         train: overrides of every training.
         evaluate: overrides of every evaluation.
@@ -101,7 +104,7 @@ class Plan(ClosedRecord):
     dataset_dir: Folder
     out: Folder
     runs: dict[FileName, Run]
-    seeds: Annotated[Rows[int], AfterValidator(_seeds)] = (0,)
+    seeds: Seeds = (0,)
     common: Overrides = Field(default_factory=dict)
     train: Overrides = Field(default_factory=dict)
     evaluate: Overrides = Field(default_factory=dict)
@@ -112,6 +115,10 @@ class Plan(ClosedRecord):
     theory: bool = True
     remark: str = ""
 
+    def seeds_of(self, run: str) -> tuple[int, ...]:
+        """The seeds that ``run`` is trained with."""
+        return self.runs[run].seeds or self.seeds
+
     @model_validator(mode="after")
     def _start_from_what_stands_before(self) -> Plan:
         before: set[str] = set()
@@ -119,6 +126,8 @@ class Plan(ClosedRecord):
             for start in (run.pretrained if run.pretrained_file is None else None, run.continues):
                 if start is not None and start not in before:
                     raise ValueError(f"run {name!r} starts from {start!r}, which must be a run that stands before it")
+                if start is not None and (without := sorted({*self.seeds_of(name)} - {*self.seeds_of(start)})):
+                    raise ValueError(f"run {name!r} has the seed {without[0]}, which {start!r}, its start, has not")
             before.add(name)
         return self
 

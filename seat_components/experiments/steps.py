@@ -154,7 +154,7 @@ def run_folder(plan: Plan, run: str, seed: int) -> Path:
 def steps_of(plan: Plan) -> Iterator[Step]:
     """All steps, in the order in which they are done: each run's training, then what examines its weights."""
     for run in plan.runs:
-        for seed in plan.seeds:
+        for seed in plan.seeds_of(run):
             yield _training(plan, run, seed)
             for weights in plan.weights:
                 yield from _examinations(plan, run, seed, weights)

@@ -51,6 +51,12 @@ def test_steps_are_training_then_examinations_for_each_seed_and_weights(write):
     assert len(names) == 14
 
 
+def test_a_run_may_have_seeds_of_its_own(write):
+    plan = read_plan(write(seeds=[0, 1], runs={"seat": {}, "long": {"seeds": [1]}}, theory=False))
+    trainings = [step.name for step in steps_of(plan) if step.kind == "train"]
+    assert trainings == ["seat/seed0/train", "seat/seed1/train", "long/seed1/train"]
+
+
 def test_an_attack_is_made_on_all_runs_or_on_those_that_are_named(write):
     attacked = {"attacks": {"quick": {}, "strong": {}}, "attacked": {"strong": ["clean"]}, "theory": False}
     names = [step.name for step in steps_of(read_plan(write(runs={"seat": {}, "clean": {}}, **attacked)))]
@@ -125,6 +131,8 @@ def test_an_experiment_and_its_data_may_move_but_a_step_may_not_change(write, ta
             {"runs": {"ft": {"pretrained": "there/model.pt"}}},
             r"'ft' starts from the weights there/model\.pt, which are",
         ),
+        ({"runs": {"clean": {}, "ft": {"pretrained": "clean", "seeds": [2]}}}, "'ft' has the seed 2, which 'clean'"),
+        ({"runs": {"clean": {"seeds": []}}}, r"'runs.clean.seeds' is \[\], but it must list whole numbers"),
         ({"runs": {}}, "at least"),
         ({"runs": {"seat": []}}, "'runs.seat' is a list, but it must be an object"),
         ({"bundle": "nowhere"}, "nowhere has no configs/train.json"),
