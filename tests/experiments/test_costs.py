@@ -1,6 +1,7 @@
 """What a plan will take is what its schedules make of its epochs, cases and seeds."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,13 @@ def test_the_words_sum_up_what_the_table_lists(plan):
         assert f"| {one.run} | {one.epochs} | {one.per_batch} | {one.per_batch * one.batches} |" in text
 
 
-def test_folds_of_the_bundle_count_wherever_the_program_runs(plan):
-    cases = [Path(case["image"]).name[: -len(".nii.gz")] for case in _listed(plan)]
-    (plan.bundle / "configs/folds.json").write_text(folds_json([(cases[:1], cases[1:])]))
+def test_folds_of_the_bundle_count_wherever_the_program_runs(plan, tmp_path):
+    own = shutil.copytree(plan.bundle, tmp_path / plan.bundle.name)
+    listed = json.loads((plan.dataset_dir / "dataset.json").read_text())["training"]
+    cases = [Path(case["image"]).name.removesuffix(".nii.gz") for case in listed]
+    (own / "configs/folds.json").write_text(folds_json([(cases[:1], cases[1:])]))
     train = plan.train | {"folds": "$@bundle_root + '/configs/folds.json'"}
-    assert {one.batches for one in costs_of(plan.model_copy(update={"train": train}))} == {1}
+    assert {one.batches for one in costs_of(plan.model_copy(update={"bundle": own, "train": train}))} == {1}
 
 
 def test_a_fault_of_the_data_is_said_as_by_a_training(plan):
@@ -64,7 +67,3 @@ def test_a_fault_of_the_data_is_said_as_by_a_training(plan):
     with pytest.raises(RefusalError, match=r"missing\.json does not exist") as told:
         costs_of(refused)
     assert "Failed to evaluate" not in str(told.value)
-
-
-def _listed(plan):
-    return json.loads((plan.dataset_dir / "dataset.json").read_text())["training"]
