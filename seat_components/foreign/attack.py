@@ -38,7 +38,7 @@ from seat_components.records.evaluated import Evaluated
 from seat_components.refusals import refuse
 from seat_components.reporting import write_report
 from seat_components.running import FolderLock, start
-from seat_components.running.console import silence_readers
+from seat_components.running.console import silence_monai
 from seat_components.running.values import check_values
 
 
@@ -56,7 +56,7 @@ def attack_model(asked: Asked) -> None:
     check_scope(settings["scope"], settings["max_cases"])
     device = torch.device(settings.pop("device"))
     start(settings["seed"], device)
-    silence_readers()
+    silence_monai()
     network, bundle = open_model(asked.model, device, asked.weights)
     protocol = protocol_for(asked, network)
     source = preprocessing_for(asked, bundle, device)

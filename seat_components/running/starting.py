@@ -17,7 +17,7 @@ from seat_components.records.run import FILE, RunDescription
 from seat_components.refusals import refuse
 from seat_components.running.command_line import given
 from seat_components.running.config_check import given_faults
-from seat_components.running.console import silence_readers
+from seat_components.running.console import silence_monai
 from seat_components.running.ending import end_on_signals, shorten_config_errors
 from seat_components.running.ids import id_faults
 from seat_components.running.locks import FolderLock
@@ -43,7 +43,7 @@ def check_command_line() -> None:
         return
     end_on_signals()
     shorten_config_errors()
-    silence_readers()
+    silence_monai()
     if faults := id_faults(line) or given_faults(line) or tracking_faults(line):
         refuse("\n       ".join(faults))
 
