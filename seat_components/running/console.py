@@ -32,8 +32,8 @@ def speak(verbose: bool) -> None:
 def silence_monai() -> None:
     """Leave out what MONAI says of its own inside, which nobody who runs a bundle can change.
 
-    It makes all of its own readers beside the one that is named, of which one asks for a GPU decoder; and its metrics and
-    its trainer call what MONAI and PyTorch are about to drop.
+    It makes all of its own readers beside the one that is named, of which one asks for a GPU decoder; and its metrics
+    and its trainer call what MONAI and PyTorch are about to drop.
     """
     for message in ("NvImgCodecPydicomReader", "monai.metrics.utils get_mask_edges", "`torch.cuda.amp.GradScaler"):
         warnings.filterwarnings("ignore", message=message)

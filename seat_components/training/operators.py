@@ -84,6 +84,8 @@ class OperatorTrial:
 class OperatorForm:
     """The form that a network is trained with: a resumed run takes it over, so that it is an uninterrupted one.
 
+    On another kind of device sums round otherwise in any case, and the run goes on in the form that suits it there.
+
     Args:
         network: one with an attribute ``operators``.
         asked: "fast" or "stock" where the run is to have that form, "auto" for any.
@@ -94,8 +96,8 @@ class OperatorForm:
         self.asked = asked
 
     def state_dict(self) -> dict[str, Any]:
-        """The form."""
-        return {"form": self.network.operators}
+        """The form, and the kind of device that it runs on."""
+        return {"form": self.network.operators, "device": self._device()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take the form over.
@@ -103,7 +105,13 @@ class OperatorForm:
         Raises:
             ValueError: if another one was asked for.
         """
-        kept = state["form"]
+        kept, own = state["form"], self._device()
+        if state.get("device", own) != own:
+            logger.warning(
+                f"The run was begun on {state['device']} and goes on on {own}, with {self.network.operators} "
+                "operators: not to the bit as if it had never stopped."
+            )
+            return
         if self.asked not in ("auto", kept):
             raise ValueError(
                 f"it was trained with {kept} operators, and {self.asked} ones round otherwise: leave --operators out."
@@ -111,3 +119,6 @@ class OperatorForm:
         if self.network.operators != kept:
             self.network.operators = kept
             logger.info(f"The network runs {kept} operators, as in the run that is resumed.")
+
+    def _device(self) -> str:
+        return next((parameter.device.type for parameter in self.network.parameters()), "cpu")

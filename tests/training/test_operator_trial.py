@@ -96,10 +96,25 @@ def test_a_resumed_run_keeps_its_form(tmp_path, asked):
         robust(tmp_path, TwoForms(), max_epochs=2, resume=True, operators="stock")
 
 
+@pytest.mark.parametrize("asked", ["auto", "stock"])
+def test_on_another_kind_of_device_a_run_goes_on_in_the_form_that_suits_it(tmp_path, caplog, asked):
+    net = TwoForms()
+    net.operators = "fast"
+    robust(tmp_path, net, max_epochs=1).run()
+    file = tmp_path / "training_checkpoint.pt"
+    content = torch.load(file, weights_only=True)
+    content["parts"]["operators"]["device"] = "cuda"
+    torch.save(content, file)
+    again = TwoForms()
+    robust(tmp_path, again, max_epochs=2, resume=True, operators=asked).run()
+    assert again.operators == "stock"
+    assert "begun on cuda and goes on on cpu, with stock operators: not to the bit" in caplog.text
+
+
 def test_checkpoints_from_before_there_was_a_choice_go_on(tmp_path):
     robust(tmp_path, TwoForms(), max_epochs=1).run()
     file = tmp_path / "training_checkpoint.pt"
     content = torch.load(file, weights_only=True)
-    assert content["parts"].pop("operators") == {"form": "stock"}
+    assert content["parts"].pop("operators") == {"form": "stock", "device": "cpu"}
     torch.save(content, file)
     robust(tmp_path, TwoForms(), max_epochs=2, resume=True).run()

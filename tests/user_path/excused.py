@@ -60,13 +60,17 @@ EXCUSED = {
     "make bench": Needs.QUIET,
     "python -m tools.benchmark --repeats 2": Needs.QUIET,
     "python -m tools.threads": Needs.QUIET,
-    # Twelve trainings of the real network and their attacks on a CPU; for the paper's plan, a GPU as well.
-    "python -m seat_components experiment --plan seat_components/experiments/plans/task04.json"
-    " --dataset DATA/Task04_Hippocampus --results docs/results_task04.md": Needs.DAYS,
-    "python -m seat_components experiment --plan seat_components/experiments/plans/task04_cpu.json"
-    " --dataset runs/data/Task04_Hippocampus --results docs/results_task04_cpu.md": Needs.DAYS,
-    "python -m seat_components experiment --plan seat_components/experiments/plans/task04_unet.json"
-    " --dataset runs/data/Task04_Hippocampus --results docs/results_task04_unet.md": Needs.DAYS,
-    "python -m seat_components experiment --plan seat_components/experiments/plans/left_atrium.json"
-    " --dataset runs/data/left_atrium --results docs/results_left_atrium.md": Needs.DAYS,
+    # Whole trainings and their attacks on a CPU; for some plans, a GPU as well.
+    **{
+        f"python -m seat_components experiment --plan seat_components/experiments/plans/{name}.json"
+        f" --dataset {data} --results docs/results_{name}.md": Needs.DAYS
+        for name, data in {
+            "task04": "DATA/Task04_Hippocampus",
+            "task04_cpu": "runs/data/Task04_Hippocampus",
+            "task04_unet": "runs/data/Task04_Hippocampus",
+            "task04_batch_1": "runs/data/Task04_Hippocampus",
+            "task04_rog": "runs/data/Task04_Hippocampus",
+            "left_atrium": "runs/data/left_atrium",
+        }.items()
+    },
 }
