@@ -106,7 +106,8 @@ def _placeless(name: str, value: str) -> str:
     if name == "dataset_dir":
         return "DATA"
     if name == "config_file":
-        return re.sub(r"[^'\"\[,]*/(?=configs/)", "", value)
+        # A training that was resumed is the uninterrupted one.
+        return re.sub(r",\s*'configs/resume\.json'", "", re.sub(r"[^'\"\[,]*/(?=configs/)", "", value))
     return Path(value).name if Path(value).is_absolute() else value
 
 

@@ -99,10 +99,13 @@ def test_what_weights_came_of_stands_on_the_card_where_the_run_is_theirs(run):
 
 
 def test_a_command_on_a_card_names_no_folder_of_the_machine_that_trained(run, tmp_path):
-    """``seat train`` names its bundle's files from the root; of what else lies somewhere the name alone is said."""
+    """``seat train`` names its bundle's files from the root; of what else lies somewhere the name alone is said.
+
+    Nor does it resume: it begins the training that ended in these weights.
+    """
     bundle = tmp_path / "a b" / "msd_task04_hippocampus"
     places = {name: tmp_path / name for name in ("dataset_dir", "ckpt_dir", "output_dir", "pretrained", "folds")}
-    words = bundle_command(["train", "free"], {**places, "amp": True, "learning_rate": -1}, bundle)
+    words = bundle_command(["train", "free", "resume"], {**places, "amp": True, "learning_rate": -1}, bundle)
     trained(run, shlex.join(["python", *words[1:], f"--cache-dir={tmp_path}", "--verbose"]))
     assert results.collect_result(run, "SEAT", "model.pt", "").provenance.command == (
         "python -m monai.bundle run --config_file \"['configs/train.json', 'configs/free.json']\" --dataset_dir DATA "

@@ -25,7 +25,7 @@ BLOCKS = blocks(PAGE)
 BEFORE = {"before_model_clean": "model_clean.pt", "before_model": "model.pt"}
 AFTER = {
     "seat_ft": "model_clean.pt",
-    "seat_ft_of_seat": "model.pt",
+    "seat_ft_of_robust": "model.pt",
     "free_ft": "model_clean.pt",
     "clean_ft": "model_clean.pt",
 }
@@ -104,7 +104,7 @@ def test_runs_replay_as_their_methods_say_and_keep_their_last_weights(done):
     _, out = done
     runs = {name: history(out / name) for name in AFTER}
     counts = {name: [int(row["g"]) for row in rows] for name, rows in runs.items()}
-    for name in ("seat_ft", "seat_ft_of_seat"):
+    for name in ("seat_ft", "seat_ft_of_robust"):
         assert counts[name][:4] == [1, 1, 1, 2]
         assert min(counts[name][3:]) >= 2
         assert len(counts[name]) == 12
