@@ -29,7 +29,7 @@ def _residual() -> nn.Module:
 
 
 def _plain() -> nn.Module:
-    return UNet(3, 1, len(LABELS), channels=(8, 16), strides=(2,), num_res_units=0, norm="batch")
+    return UNet(3, 1, len(LABELS), channels=(8, 16), strides=(2,), num_res_units=0, norm=("group", {"num_groups": 4}))
 
 
 NETWORKS = {"clean": (_residual, 0.0), "robust": (_residual, 4 / 255), "plain": (_plain, 2 / 255)}
