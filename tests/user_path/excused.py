@@ -70,6 +70,7 @@ EXCUSED = {
             "task04_unet": "runs/data/Task04_Hippocampus",
             "task04_batch_1": "runs/data/Task04_Hippocampus",
             "task04_rog": "runs/data/Task04_Hippocampus",
+            "task04_long": "runs/data/Task04_Hippocampus",
             "left_atrium": "runs/data/left_atrium",
         }.items()
     },
