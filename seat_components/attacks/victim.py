@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
@@ -161,8 +162,10 @@ def under_attack(
     is touched.
 
     Raises:
+        TypeError: naming an option that no attack has.
         ValueError: if image, label, ``eps``, ``bounds``, ``steps``, ``restarts`` or one of ``options`` breaks a rule.
     """
+    _check_names(options)
     draws = options.get("draws", 1)
     reading = Reading(options.get("outputs", "softmax"), options.get("ignore_index"))
     with torch.inference_mode(False), evaluating(predictor):
@@ -172,6 +175,17 @@ def under_attack(
         highest_label = check_label(label, image, reading)
         budget = IntensityBudget.of(image, eps, bounds, options.get("budget", RANGE))
         yield Victim(predictor, image, label.long(), budget, highest_label, reading, draws)
+
+
+def _check_names(options: Iterable[str]) -> None:
+    # What a TypedDict promises, Python does not check: a misspelt option, or one of another library, as in norm="L2",
+    # would be another attack than the one asked for.
+    known = sorted(VictimOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+            meant = f"; {nearest[0]!r} is meant, perhaps" if nearest else ""
+            raise TypeError(f"no attack has an option {name!r}{meant}; beside its own, each has {', '.join(known)}")
 
 
 def _mean(parts: Sequence[Tensor]) -> Tensor:

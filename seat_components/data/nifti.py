@@ -169,7 +169,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _remark(path: str, header: Any, affine: Affine, spacing: tuple[float, ...], shape: tuple[int, ...]) -> None:
     """Say where pixdim, qform and sform contradict one another, with both readings and the one taken."""
-    (sform, s_code), (qform, q_code) = header.get_sform(coded=True), header.get_qform(coded=True)
+    (sform, s_code), (qform, q_code) = header.get_sform(coded=True), _qform(path, header)
     axes = "".join(code or "?" for code in nib.aff2axcodes(affine))
     unit = header.get_xyzt_units()[0]
     if unit in _TO_MM:
@@ -194,6 +194,15 @@ def _remark(path: str, header: Any, affine: Affine, spacing: tuple[float, ...], 
             f"contradicts itself on where it lies: its sform (axes {axes}, first voxel at {_point(sform)} mm) and its "
             f"qform (axes {other}, {_point(qform)} mm) are up to {shift:.3g} voxels apart. The sform is taken.",
         )
+
+
+def _qform(path: str, header: Any) -> tuple[Affine | None, int]:
+    """The qform and its code; (None, 0) where it is none, which matters to no file whose affine is the sform."""
+    try:
+        return header.get_qform(coded=True)
+    except ValueError as error:  # a quaternion longer than 1, if by rounding alone
+        notice(path, f"has a qform that is no rotation ({error}). The sform is taken.")
+        return None, 0
 
 
 def _point(affine: Affine) -> str:

@@ -77,7 +77,10 @@ def as_bytes(values: Array) -> NDArray[np.uint8] | None:
     """``values`` as uint8, or None where one is not whole, to within ``WHOLE_TOLERANCE``, or not from 0 to 255."""
     if values.dtype == np.uint8:
         return values
+    if values.dtype.kind in "iub":  # whole as they are; and a difference from the least of a type overflows
+        whole = values.astype(np.uint8)
+        return whole if np.array_equal(whole, values) else None
     with np.errstate(invalid="ignore"):
-        whole = values.astype(np.uint8) if values.dtype.kind in "iub" else np.rint(values).astype(np.uint8)
+        whole = np.rint(values).astype(np.uint8)
         near = np.array_equal(whole, values) or bool((np.abs(values - whole) <= WHOLE_TOLERANCE).all())
     return whole if near else None

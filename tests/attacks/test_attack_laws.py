@@ -248,3 +248,14 @@ def test_wins_voxels(name: str) -> None:
     adversarial = run(name, network, image, label, steps=20, eps=32 / 255)
     wrong = [(network(x).argmax(dim=1, keepdim=True) != label).float().mean() for x in (image, adversarial)]
     assert wrong[1] > wrong[0] + 0.02
+
+
+@each_attack
+@pytest.mark.parametrize(
+    ("option", "said"), [("norm", ""), ("ignore_indices", "'ignore_index' is meant, perhaps"), ("draw", "'draws' is")]
+)
+def test_an_option_that_no_attack_has_is_refused(name: str, option: str, said: str) -> None:
+    """It was ignored in silence: whoever asked for an L2 attack was shown figures of another."""
+    image, label = example()
+    with pytest.raises(TypeError, match=rf"no attack has an option '{option}'.*{said}"):
+        run(name, SmallNetwork(), image, label, **{option: 2})

@@ -97,3 +97,13 @@ def test_loading_a_large_label_needs_a_fraction_of_its_size(large):
     size = 8 * 256 * 256 * 192
     reader = ScanReader(labels=True)
     assert peak_bytes(lambda: reader.get_data(reader.read(large["label"]))) < 0.8 * size
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64])
+def test_the_least_value_of_an_integer_type_is_no_class(tmp_path, dtype):
+    """Its distance to 0 overflows, to a negative number, which is within any tolerance."""
+    label = label_of(dtype=dtype)
+    label[1, 2, 3] = np.iinfo(dtype).min
+    path = save(label, tmp_path / "label.nii.gz")
+    with pytest.raises(ValueError, match="has label values that are not whole"):
+        open_scan(path).whole_label()
