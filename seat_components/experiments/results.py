@@ -131,12 +131,16 @@ def robustness_table(found: Sequence[Checkpoint], name: str, weights: Sequence[s
 
 
 def _mean_dice(record: Robustness, attack: str) -> float:
-    return record.mean_dice(attack, 0 if attack == CLEAN else record.compared_eps or 0)
+    return record.mean_dice(attack, _eps(record, attack))
+
+
+def _eps(record: Robustness, attack: str) -> float:
+    return 0 if attack == CLEAN else record.compared_eps or 0
 
 
 def _column(record: Robustness, attack: str) -> str:
     # An attack on some of the cases only, as Square's, has a mean that stands beside the others for itself.
-    subset = record.subset(attack)
+    subset = record.subset(attack, _eps(record, attack))
     return f"{attack} ({subset})" if subset else attack
 
 

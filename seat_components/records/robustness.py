@@ -137,8 +137,16 @@ class Robustness(AttackedEvaluation):
 
     @property
     def clean(self) -> float:
-        """Mean Dice without attack; NaN where not written."""
+        """Mean Dice without attack of all finished cases; NaN where not written."""
         return self.mean_dice(CLEAN, 0)
+
+    def clean_beside(self, eps_255: float | None) -> float:
+        """Mean Dice without attack of the cases whose worst case at this budget is known, which it stands beside.
+
+        Of all finished cases where none is. A budget that was asked for later, or stopped, may have fewer cases.
+        """
+        pairs = {} if eps_255 is None else self.clean_and_worst(eps_255)
+        return mean_of(clean for clean, _ in pairs.values()) if pairs else self.clean
 
     @property
     def largest_linf(self) -> float:
@@ -151,24 +159,34 @@ class Robustness(AttackedEvaluation):
         found = (row.mean_dice for row in self.summary if row.attack == attack and row.eps_255 == eps_255)
         return next(found, math.nan)
 
+    def cases_at(self, eps_255: float) -> float:
+        """How many cases were attacked at this budget; all finished ones where the file does not say."""
+        written = [row.cases for row in self.summary if row.eps_255 == eps_255 and not math.isnan(row.cases)]
+        return max(written, default=self._finished)
+
+    @property
+    def whole_budgets(self) -> list[float]:
+        """The budgets (ε·255) that all finished cases were attacked at, ascending: the others are no point of a curve."""
+        return [eps for eps in self.budgets if self.cases_at(eps) >= self._finished]
+
     def curve(self, attack: str) -> tuple[list[float], list[float]]:
         """(ε·255, mean Dice) of ``attack``, ascending, beginning with the clean Dice at 0 where it is known."""
-        return self._from_clean({row.eps_255: row.mean_dice for row in self.summary if row.attack == attack})
+        return self._from_clean({eps: self.mean_dice(attack, eps) for eps in self.whole_budgets})
 
     def average_curve(self) -> tuple[list[float], list[float]]:
         """(ε·255, Dice averaged over the attacks), as in Figure 2; clean, random and worst do not count."""
-        return self._from_clean({eps: self.average(eps) for eps in self.budgets})
+        return self._from_clean({eps: self.average(eps) for eps in self.whole_budgets})
 
     def average(self, eps_255: float) -> float:
-        """Mean Dice averaged over the attacks that ran on every case at this budget; NaN where none did."""
+        """Mean Dice averaged over the attacks that ran on every case of this budget; NaN where none did."""
         rows = (row for row in self.summary if row.attack not in NOT_ATTACKS and row.eps_255 == eps_255)
-        return mean_of(row.mean_dice for row in rows if not self.subset(row.attack))
+        return mean_of(row.mean_dice for row in rows if not row.cases < self.cases_at(eps_255))
 
-    def subset(self, attack: str) -> str:
-        """``"8 of 26 cases"`` for an attack that ran on some of the cases only; empty for the others."""
-        every, own = len(self.case_names), [row.cases for row in self.summary if row.attack == attack]
-        fewest = min((cases for cases in own if not math.isnan(cases)), default=math.nan)
-        return f"{fewest:g} of {every} cases" if fewest < every else ""
+    def subset(self, attack: str, eps_255: float) -> str:
+        """``"8 of 26 cases"`` where an attack ran on some of the finished cases only; empty for the others."""
+        own = (row.cases for row in self.summary if row.attack == attack and row.eps_255 == eps_255)
+        cases = next(own, math.nan)
+        return f"{cases:g} of {self._finished} cases" if cases < self._finished else ""
 
     def dice_of_cases(self, attack: str, eps_255: float | None) -> dict[str, float]:
         """Mean Dice of each case under ``attack`` at a budget; ``worst`` has the finished cases."""
@@ -239,6 +257,10 @@ class Robustness(AttackedEvaluation):
             raise ValueError(f"'least_budgets' has {wrong[0]}, but each is of one of the cases, and none has two")
         for case, volumes in self.volumes_ml.items():
             check_labels(f"'volumes_ml' of {case}", volumes, labels)
+
+    @property
+    def _finished(self) -> int:
+        return len(set(self.case_names) - set(self.unfinished))
 
     def _from_clean(self, by_budget: dict[float, float]) -> tuple[list[float], list[float]]:
         known = {eps: dice for eps, dice in {0.0: self.clean, **by_budget}.items() if not math.isnan(dice)}

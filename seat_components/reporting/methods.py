@@ -75,13 +75,17 @@ def methods_of(runs: Sequence[RunRecords]) -> list[Method]:
     attacked = [(run, run.robustness, run.history) for run in runs]
     complete = [(run, record, history) for run, record, history in attacked if record and history]
     alike = {
-        (record.protocol, record.compared_eps, record.budget, record.scope, tuple(sorted(record.case_names)))
+        (
+            *(record.protocol, record.compared_eps, record.budget, record.scope),
+            *(tuple(sorted(record.case_names)), tuple(sorted(record.options.items()))),
+        )
         for _, record, _ in complete
     }
     methods = []
     for run, record, history in complete:
+        clean = record.clean_beside(record.compared_eps)
         worst = record.mean_dice(WORST, record.compared_eps or 0)
-        if not any(map(math.isnan, (history.backpropagations, record.clean, worst))):
-            budget = CostPoint(history.backpropagations, (record.clean,), (worst,))
+        if not any(map(math.isnan, (history.backpropagations, clean, worst))):
+            budget = CostPoint(history.backpropagations, (clean,), (worst,))
             methods.append(Method(run.name, (run.description.method or run.name).lower(), (budget,)))
     return methods if len(methods) > 1 and len(alike) == 1 else []

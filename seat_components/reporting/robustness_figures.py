@@ -44,9 +44,9 @@ def dice_by_attack(robustness: Robustness) -> Figure:
         width = 2.6 if attack == WORST else 1.3
         # The worst case lies below all others and is drawn over them.
         order = 4 if attack == WORST else 3
-        points, subset = robustness.curve(attack), robustness.subset(attack)
+        subset = next(filter(None, (robustness.subset(attack, eps) for eps in robustness.whole_budgets)), "")
         name = in_picture(attack) + (f" ({subset})" if subset else "")
-        axes.plot(*points, color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order)
+        axes.plot(*robustness.curve(attack), color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order)
     axes.plot(*robustness.average_curve(), color=BLACK, ls=(0, (1, 1)), lw=2.6, label="average over attacks")
     _against_budget(axes, {0, *robustness.budgets})
     axes.set_ylabel("mean foreground Dice", fontsize=9)

@@ -38,7 +38,7 @@ def key_numbers(runs: Sequence[RunRecords]) -> Table:
         ("Training time", lambda run: duration(run.history["seconds"].tolist()) if run.history else NONE),
         ("Best validation Dice (epoch)", _best),
         ("Clean Dice, whole volumes", lambda run: number(run.metrics.mean_dice) if run.metrics else NONE),
-        ("Clean Dice, the protocol's inputs", lambda run: number(run.robustness.clean) if run.robustness else NONE),
+        ("Clean Dice, the protocol's inputs", _clean),
         ("Attack budget ε", _compared_eps),
         ("Dice averaged over attacks", lambda run: _at_compared(run.robustness, Robustness.average)),
         ("Worst-case Dice", lambda run: _at_compared(run.robustness, lambda it, eps: it.mean_dice(WORST, eps))),
@@ -137,8 +137,8 @@ def attack_table(run: RunRecords) -> Table | None:
             printed = paper.dice(run.task, attack) if comparable else {}
             beside = [number(printed.get(epochs, math.nan)) for epochs in paper.CHECKPOINT_EPOCHS] if comparable else []
             cells = [number(row.dice.get(label, math.nan)) for label in labels]
-            subset = f" ({record.subset(attack)})" if record.subset(attack) else ""
-            rows.append([attack + subset, number(row.mean_dice), *cells, *beside])
+            subset = record.subset(attack, row.eps_255)
+            rows.append([attack + (f" ({subset})" if subset else ""), number(row.mean_dice), *cells, *beside])
     rows.append(
         ["average over attacks", number(record.average(eps)), *[NONE] * (len(labels) + (3 if comparable else 0))]
     )
@@ -173,7 +173,8 @@ def size_table(run: RunRecords) -> Table | None:
         clean, worst = found.get((label, size, CLEAN, 0)), found.get((label, size, WORST, record.compared_eps))
         if clean and worst:
             extent = [" – ".join(f"{ml:.3g}" for ml in clean.ml), count(clean.cases)]
-            dice = [number(clean.dice), number(worst.dice), number(clean.dice - worst.dice)]
+            fall = clean.dice - worst.dice if clean.cases == worst.cases else math.nan  # of the same cases
+            dice = [number(clean.dice), number(worst.dice), number(fall)]
             rows.append([f"{run.label_name(label)}, {size}", *extent, *dice])
     return Table(
         f"{run.name}: Dice by size of the structure, ε = {record.compared_eps:g}/255",
@@ -227,6 +228,10 @@ def _best(run: RunRecords) -> str:
         return NONE
     images = run.description.val_images
     return f"{number(best[0])} ({best[1]})" + ("" if images == "clean" else f", {images}")
+
+
+def _clean(run: RunRecords) -> str:
+    return NONE if run.robustness is None else number(run.robustness.clean_beside(run.robustness.compared_eps))
 
 
 def _compared_eps(run: RunRecords) -> str:
