@@ -17,8 +17,9 @@ _SHOWN = "Task04_Hippocampus"
 _HEAD = f"""# Options
 
 Every id of the configs of a bundle. Each may be overridden behind the configs of a command, as `--id value`; what lies
-inside a part, as `--part#id value`. `seat options BUNDLE` prints the same with a bundle's own defaults. An overlay is
-read on top of `train.json`: its ids come on top of those of `train.json`, or replace them.
+inside a part, as `--part#id value`. What is null here is `'$None'` there: MONAI drops None, and takes null for a text.
+`seat options BUNDLE` prints the same with a bundle's own defaults. An overlay is read on top of `train.json`: its ids
+come on top of those of `train.json`, or replace them.
 
 Defaults are those of {_SHOWN}'s bundle; † marks those that each task's table gives, or what was measured on
 a dataset of one's own. What begins with $ or @ is computed from other ids. A symbol is that of the papers and of

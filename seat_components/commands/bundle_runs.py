@@ -8,9 +8,10 @@ from pathlib import Path
 
 from seat_components.commands.command import Command, path
 from seat_components.commands.own_network import attack_network, network_options, refuse_network_options
+from seat_components.launching.line import METHODS
 from seat_components.refusals import refuse
 
-_METHODS = ("seat", "free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
+_METHODS = ("seat", *METHODS)
 _OF_A_SCAN = "SCAN"
 _OF_A_DATASET = "BUNDLE DATA"
 """The words that stand before the options."""

@@ -196,13 +196,14 @@ def _remark(path: str, header: Any, affine: Affine, spacing: tuple[float, ...], 
         )
 
 
-def _qform(path: str, header: Any) -> tuple[Affine | None, int]:
-    """The qform and its code; (None, 0) where it is none, which matters to no file whose affine is the sform."""
+def _qform(path: str, header: Any) -> tuple[Affine, int]:
+    """The qform and its code; code 0 where it is none, which matters to no file whose affine is the sform."""
     try:
-        return header.get_qform(coded=True)
+        qform, code = header.get_qform(coded=True)
     except ValueError as error:  # a quaternion longer than 1, if by rounding alone
         notice(path, f"has a qform that is no rotation ({error}). The sform is taken.")
-        return None, 0
+        return np.eye(4), 0
+    return qform, code
 
 
 def _point(affine: Affine) -> str:

@@ -12,7 +12,8 @@ from monai.bundle import ConfigParser
 
 from seat_components.experiments.intervals import markdown_table
 from seat_components.experiments.plan import Plan
-from seat_components.experiments.schedules import asked, content_of, run_config, schedule_of
+from seat_components.experiments.run_configs import content_of, run_config
+from seat_components.experiments.schedules import asked, schedule_of
 
 _TIMED = 3
 _NOTE = (

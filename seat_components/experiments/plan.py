@@ -151,6 +151,8 @@ class Plan(ClosedRecord):
         trainings = {"common": self.common, "train": self.train, **runs}
         if any("seed" in overrides for overrides in trainings.values()):
             raise ValueError('a training\'s seed stands in "seeds", once for all runs')
+        if any(key.replace("::", "#") == "train#trainer#max_epochs" for part in trainings.values() for key in part):
+            raise ValueError('how long a training lasts stands in "epochs"')
         attacks = {f"attack {name!r}": overrides for name, overrides in self.attacks.items()}
         for place, overrides in {**trainings, "evaluate": self.evaluate, **attacks}.items():
             for key, least, most in (("epochs", 1, MOST_EPOCHS), ("max_cases", 1, _MOST_CASES)):

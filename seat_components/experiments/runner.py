@@ -34,7 +34,8 @@ def run_plan(plan: Plan, minutes: float | None = None) -> bool:
     seconds = {step.name: step.seconds() for step in steps}
     with _Stop() as stop:
         for number, step in enumerate(steps, 1):
-            if seconds[step.name] is not None:
+            # Asked anew: a training that was done again has changed the weights that a later step examined.
+            if seconds[step.name] is not None and step.seconds() is not None:
                 continue
             if deadline is not None and time.monotonic() >= deadline:
                 return False

@@ -11,6 +11,7 @@ from typing import Any
 
 from seat_components.evaluation.identity import sha256
 from seat_components.experiments.plan import Plan
+from seat_components.experiments.run_configs import content_of, run_config
 from seat_components.files import copy_atomically, is_there, resolved, write_text_atomically
 from seat_components.launching import bundle_command
 from seat_components.records.history import FILE, read_history
@@ -25,7 +26,7 @@ class _Done(Record):
     Attributes:
         fingerprint: of the command.
         bundle: the name of the bundle in which it ran.
-        source_sha256: the hash of the weights of another run that it started from.
+        source_sha256: the hash of the weights that it started from or examined.
     """
 
     fingerprint: Name
@@ -49,7 +50,7 @@ class Step:
         homes: the experiment's folder, the dataset's, and a file of weights that is none of the experiment's: all may
             move, to another machine too.
         bundle: the name of the bundle in which it runs.
-        source: weights of another run that it starts from.
+        source: the weights that it starts from, of another run, or that it examines.
     """
 
     name: str
@@ -181,7 +182,7 @@ def _training(plan: Plan, run: str, seed: int) -> Step:
         "train",
         folder,
         tuple(words),
-        epochs=int(overrides.get("epochs", 300)),
+        epochs=int(overrides["epochs"] if "epochs" in overrides else content_of(run_config(plan, run), "epochs")),
         start=None if entry.continues is None else run_folder(plan, entry.continues, seed),
         homes=_homes(plan) if file is None else (*_homes(plan), resolved(file)),
         bundle=plan.bundle.resolve().name,
@@ -192,15 +193,13 @@ def _training(plan: Plan, run: str, seed: int) -> Step:
 def _examinations(plan: Plan, run: str, seed: int, weights: str) -> Iterator[Step]:
     file = run_folder(plan, run, seed) / weights
     folder = file.with_suffix("")
-    place = f"{run}/seed{seed}/{file.stem}"
+    place, bundle = f"{run}/seed{seed}/{file.stem}", plan.bundle.resolve().name
     shared = {"weights": file, "seed": plan.seeds[0], **plan.common}
 
     def step(name: str, kind: str, configs: list[str], overrides: dict[str, Any]) -> Step:
         target = folder / name
         words = bundle_command(configs, {**shared, **overrides, **_places(plan, target)})
-        return Step(
-            f"{place}/{name}", kind, target, tuple(words), homes=_homes(plan), bundle=plan.bundle.resolve().name
-        )
+        return Step(f"{place}/{name}", kind, target, tuple(words), homes=_homes(plan), bundle=bundle, source=file)
 
     yield step("evaluate", "evaluate", ["train", "evaluate"], plan.evaluate)
     for name, overrides in plan.attacks.items():
@@ -217,7 +216,7 @@ def _examinations(plan: Plan, run: str, seed: int, weights: str) -> Iterator[Ste
     interpreter = bundle_command([], {})[0]
     words = (interpreter, *program, *options)
     target = folder / "theory"
-    yield Step(f"{place}/theory", "theory", target, words, homes=_homes(plan), bundle=plan.bundle.resolve().name)
+    yield Step(f"{place}/theory", "theory", target, words, homes=_homes(plan), bundle=bundle, source=file)
 
 
 def _homes(plan: Plan) -> tuple[Path, ...]:

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+METHODS = ("free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
+"""The overlays that are methods of training; train.json alone is SEAT."""
+
 
 def bundle_command(configs: Sequence[str], overrides: Mapping[str, object], bundle: Path | None = None) -> list[str]:
     """The command that runs ``configs`` (names without ``.json``).
@@ -28,5 +31,8 @@ def bundle_command(configs: Sequence[str], overrides: Mapping[str, object], bund
 
 
 def _text(value: object) -> str:
+    # MONAI takes None for not given, and null for a text: an expression gives it.
+    if value is None:
+        return "$None"
     # Of flags, Fire knows True and False, as Python writes them.
     return str(value) if isinstance(value, str | Path | bool) else json.dumps(value)

@@ -166,7 +166,7 @@ class Robustness(AttackedEvaluation):
 
     @property
     def whole_budgets(self) -> list[float]:
-        """The budgets (ε·255) that all finished cases were attacked at, ascending: the others are no point of a curve."""
+        """The budgets (ε·255) of all finished cases, ascending: the others are no point of a curve."""
         return [eps for eps in self.budgets if self.cases_at(eps) >= self._finished]
 
     def curve(self, attack: str) -> tuple[list[float], list[float]]:

@@ -64,7 +64,8 @@ def _attacked(record: Robustness, eps: float) -> str:
         hardest = f"; least is left of {case}: {pairs[case][1]:.2f}"
     return (
         f"Where any value may change by up to {eps:g}/255 of {share}, the mean Dice of {_cases(len(pairs))} falls from "
-        f"{record.clean_beside(eps):.2f} to {record.mean_dice(WORST, eps):.2f}{interval} under the worst attack found{hardest}."
+        f"{record.clean_beside(eps):.2f} to {record.mean_dice(WORST, eps):.2f}{interval} under the worst attack "
+        f"found{hardest}."
     )
 
 

@@ -46,7 +46,9 @@ def dice_by_attack(robustness: Robustness) -> Figure:
         order = 4 if attack == WORST else 3
         subset = next(filter(None, (robustness.subset(attack, eps) for eps in robustness.whole_budgets)), "")
         name = in_picture(attack) + (f" ({subset})" if subset else "")
-        axes.plot(*robustness.curve(attack), color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order)
+        axes.plot(
+            *robustness.curve(attack), color=colour, ls=line, marker=marker, ms=4.5, lw=width, label=name, zorder=order
+        )
     axes.plot(*robustness.average_curve(), color=BLACK, ls=(0, (1, 1)), lw=2.6, label="average over attacks")
     _against_budget(axes, {0, *robustness.budgets})
     axes.set_ylabel("mean foreground Dice", fontsize=9)

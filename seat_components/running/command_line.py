@@ -54,7 +54,10 @@ def given() -> Given | None:
 
     words, _ = SeparateFlagArgs(sys.argv[2:])
     fire.Fire(take, command=words, name="monai.bundle run")
-    everything = update_kwargs(taken.pop("args_file", None), **taken.pop("override", {}), **taken)
+    override = taken.pop("override", {})
+    everything = update_kwargs(taken.pop("args_file", None), **override, **taken)
+    # MONAI takes None for not given, and lets it go; whoever wrote it meant something.
+    everything |= {name: None for name, value in override.items() if value is None}
     files = everything.pop("config_file", None) or ()
     values = {name: value for name, value in everything.items() if name not in RUN_OPTIONS | TRACKING_IDS}
     options = {name: value for name, value in everything.items() if name not in values}

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
+from seat_components.launching.line import METHODS
 from seat_components.refusals import SignalExit, reason
 from seat_components.running.command_line import Given
 from seat_components.running.kinds import COMPONENT, LIST, Rule, is_expression
@@ -26,9 +27,10 @@ def given_faults(given: Given) -> list[str]:
 
     What is wrong there would end in MONAI's errors about config expressions, before any component could say a word.
     """
+    if faults := [*_order_faults(given.files), *_method_faults(given.files), *_none_faults(given.values)]:
+        return faults
     config = config_of(given.files, given.values)
-    faults = _order_faults(given.files)
-    faults += [
+    faults = [
         f"{given.options[option]!r} is no id of these configs: values are given as --id value"
         for option in ("run_id", "init_id", "final_id")
         if option in given.options and str(given.options[option]) not in config
@@ -42,6 +44,21 @@ def _order_faults(files: Sequence[str]) -> list[str]:
     bases = [place for place, name in enumerate(names) if name in _BASE]
     last = bases[-1] if bases else 0
     return [f"{name}.json stands before {names[last]}.json, which replaces what it says" for name in names[:last]]
+
+
+def _method_faults(files: Sequence[str]) -> list[str]:
+    """One line where two methods are asked for: the training would be a mixture under the last one's name."""
+    names = [name for name in dict.fromkeys(Path(file).stem for file in files) if name in METHODS]
+    return [f"{' and '.join(names)} are methods of training, of which a run has one"] if len(names) > 1 else []
+
+
+def _none_faults(values: Mapping[str, Any]) -> list[str]:
+    """One line for each value that is to be none: None reaches no config, as MONAI drops it, and null is a text."""
+    return [
+        f"{name} is {value}, which MONAI does not take for nothing: write --{name} '$None'"
+        for name, value in values.items()
+        if name in VALUES and (value is None or value in ("null", "none"))
+    ]
 
 
 def config_of(files: Sequence[str], overrides: Mapping[str, Any]) -> ConfigParser:

@@ -27,6 +27,8 @@ from seat_components.training.stopping import StopRequest, refuse_divergence
 logger = logging.getLogger(__name__)
 _FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
 """Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
+_CHOSEN_BY = "val_images"
+_NONE = "not set"
 
 
 class TrainingCheckpoint:
@@ -37,8 +39,9 @@ class TrainingCheckpoint:
 
     Written at the end of every epoch, and in the middle of one when the run is asked to stop (time limit, SIGTERM,
     Ctrl-C); always whole, since the file is replaced in one move, and the one before is kept beside it as
-    ``training_checkpoint_previous.pt``. Attach it last, so that it stores what the other handlers did in the same
-    epoch.
+    ``training_checkpoint_previous.pt``. A run that starts afresh keeps an earlier one's newest as
+    ``training_checkpoint_replaced.pt``: it may have been started so by mistake. Attach it last, so that it stores what
+    the other handlers did in the same epoch.
 
     Args:
         directory: the run's checkpoint folder.
@@ -47,7 +50,7 @@ class TrainingCheckpoint:
         resume: go on from the checkpoint in ``directory``; without one, start afresh and say so.
         stop_after_minutes: stop, with a checkpoint, after this time; None never does.
         settings: name → value of what the run is trained with; a resumed run says where one has changed, and is refused
-            where it is the budget.
+            where it is the budget, or what weights are chosen by.
         kept_settings: those of ``settings`` that a resumed run takes from its checkpoint, whatever they are now.
         optional: those of ``parts`` that a checkpoint may lack; they then begin afresh.
 
@@ -57,6 +60,7 @@ class TrainingCheckpoint:
 
     FILE_NAME = "training_checkpoint.pt"
     PREVIOUS_NAME = "training_checkpoint_previous.pt"
+    REPLACED_NAME = "training_checkpoint_replaced.pt"
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class TrainingCheckpoint:
     ) -> None:
         self.path = Path(directory) / self.FILE_NAME
         self.previous = Path(directory) / self.PREVIOUS_NAME
+        self.replaced = Path(directory) / self.REPLACED_NAME
         self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
         self.kept_settings = frozenset(kept_settings)
         self.optional = frozenset(optional)
@@ -97,7 +102,10 @@ class TrainingCheckpoint:
         elif self.resume:
             logger.warning(f"There is no {self.path} to resume from: this run starts afresh.")
         elif self.path.is_file():
-            logger.warning(f"{self.path} is from an earlier run and will be replaced; resume.json would go on from it.")
+            logger.warning(
+                f"{self.path} is from an earlier run, which resume.json would go on with. This run starts afresh: its "
+                f"first checkpoint takes that one's place, which is kept as {self.replaced.name}."
+            )
         engine.add_event_handler(Events.STARTED, self._on_start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._on_batch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._on_epoch)
@@ -172,14 +180,21 @@ class TrainingCheckpoint:
                     f"{self.path} is from a training with --{name} {before}, but this one has {now}. Resume with "
                     f"--{name} {before}, or start from its weights with finetune.json."
                 )
+        before, now = (said.get(_CHOSEN_BY) for said in (settings, self.settings))
+        if None not in (before, now) and before != now:
+            refuse(
+                f"{self.path} is from a training whose best weights are those of most Dice on {before} images, and "
+                f"this one would choose by {now} images, whose Dice are others. Resume with the configs it was trained "
+                "with, or start from its weights with finetune.json."
+            )
 
     def _say_changes(self, before: Mapping[str, Any]) -> None:
-        for name, value in self.settings.items():
-            if name not in before or before[name] == value:
+        for name in dict.fromkeys([*before, *self.settings]) if before else ():
+            was, now = (said.get(name, _NONE) for said in (before, self.settings))
+            if was == now or name == _CHOSEN_BY:
                 continue
-            kept = name in self.kept_settings
-            follows = f"the run keeps {before[name]}" if kept else f"from here on it is {value}"
-            logger.warning(f"{name} was {before[name]} in the run that is resumed, and is now {value}: {follows}.")
+            follows = f"the run keeps {was}" if name in self.kept_settings else f"from here on it is {now}"
+            logger.warning(f"{name} was {was} in the run that is resumed, and is now {now}: {follows}.")
 
     def _way_out(self) -> str:
         """What to do about a checkpoint that is damaged."""
@@ -254,6 +269,8 @@ class TrainingCheckpoint:
             if self._is_ours and self.path.is_file():
                 keep_as(self.path, self.previous)
             elif not self._is_ours:
+                if self.path.is_file():
+                    keep_as(self.path, self.replaced)
                 self.previous.unlink(missing_ok=True)
             save_atomically(content, self.path)
         self._is_ours = True

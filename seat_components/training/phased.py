@@ -43,6 +43,7 @@ class PhasedSchedule(FixedSchedule):
 
     def __init__(self, epochs: int, phases: Sequence[Sequence[float]] = _PHASES) -> None:
         _check(epochs, phases)
+        self._phases = phases
         starts = [float(share) for share, _ in phases]
         numbers = [int(g) for _, g in phases]
         lengths = [(end - start) / g for (start, end), g in zip(pairwise([*starts, 1.0]), numbers, strict=True)]
@@ -84,8 +85,13 @@ class PhasedSchedule(FixedSchedule):
         return {"g": self.g, "planned": list(self.planned)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``, by its plan."""
+        """Go on from ``state``, by its plan; phases that would give another are left aside, which is said."""
         self.g, self.planned, self.left_out = int(state["g"]), [int(g) for g in state["planned"]], []
+        if self.planned != PhasedSchedule(len(self.planned), self._phases).planned:
+            logger.warning(
+                f"The run that is resumed was planned by other phases than {list(self._phases)}: it keeps its own, "
+                f"with g = {', '.join(map(str, dict.fromkeys(self.planned)))}."
+            )
 
 
 def _check(epochs: int, phases: Sequence[Sequence[float]]) -> None:

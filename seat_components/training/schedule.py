@@ -56,7 +56,9 @@ class FixedSchedule:
         return {"g": self.g}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """A fixed number follows its configuration, so that a resumed run may be given another."""
+        """A fixed number follows its configuration, so that a resumed run may be given another, which is said."""
+        if (before := state.get("g", self.g)) != self.g:
+            logger.warning(f"g was {before} in the run that is resumed: from here on it is {self.g}.")
 
 
 class SelfAdaptiveSchedule(FixedSchedule):

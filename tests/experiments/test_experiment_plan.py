@@ -157,3 +157,34 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path):
         read_plan(tmp_path / "plan.json")
     with pytest.raises(RefusalError, match=r"other\.json does not exist\. A plan"):
         read_plan(tmp_path / "other.json")
+
+
+def test_an_examination_is_of_the_weights_that_are_there_now(write):
+    """Figures of weights that were trained anew since stood beside the new training."""
+    steps = list(steps_of(read_plan(write(attacks={"quick": {}}, theory=False))))
+    weights = Path(steps[0].folder) / "model.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"one")
+    for step in steps[1:]:
+        step.prepare()
+        step.finish(1.0)
+        assert step.seconds() == 1.0
+    weights.write_bytes(b"two")
+    for step in steps[1:]:
+        with pytest.raises(RefusalError, match="was done from other weights"):
+            step.seconds()
+
+
+def test_an_overlay_may_say_how_long_a_training_lasts_and_a_part_of_it_may_not(write, bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "own")
+    (tmp_path / "own/configs/short.json").write_text('{"epochs": 2}')
+    plan = read_plan(write(bundle=str(tmp_path / "own"), runs={"seat": {"overlays": ["short"]}, "long": {}}))
+    assert [step.epochs for step in steps_of(plan) if step.kind == "train"] == [2, 300]
+    with pytest.raises(RefusalError, match='how long a training lasts stands in "epochs"'):
+        read_plan(write(train={"train#trainer#max_epochs": 3}))
+
+
+def test_a_limit_of_null_reaches_the_attack_as_none(write):
+    plan = read_plan(write(attacks={"quick": {"max_cases": None}}, theory=False))
+    words = next(step for step in steps_of(plan) if step.kind == "attack quick").words
+    assert words[words.index("--max_cases") + 1] == "$None"

@@ -50,7 +50,7 @@ VALUES = {
     "object": (["--loss", '{"_target_": "DiceLoss"}'], {"loss": {"_target_": "DiceLoss"}}),
     "inside": (["--train::trainer#amp", "False"], {"train::trainer#amp": False}),
     "the last of two": (["--seed", "1", "--seed", "2"], {"seed": 2}),
-    "null": (["--epochs", "None"], {}),
+    "nothing": (["--epochs", "None"], {"epochs": None}),
 }
 
 
@@ -78,6 +78,10 @@ def test_other_programs_are_left_alone(read):
 
 def test_what_a_program_starts_is_read_as_it_was_meant(read):
     values = {"epochs": 3, "patch_size": [8, 8, 8], "dataset_dir": "/data/a b", "network_def": {"_target_": "UNet"}}
-    words = bundle_command(["train", "free"], values)
+    words = bundle_command(["train", "free"], {**values, "cache_dir": None})
     taken = read(*words[4:])
-    assert (taken.files, taken.values) == (("configs/train.json", "configs/free.json"), values)
+    # An expression gives nothing where None and null would not.
+    assert (taken.files, taken.values) == (
+        ("configs/train.json", "configs/free.json"),
+        {**values, "cache_dir": "$None"},
+    )

@@ -115,6 +115,23 @@ def refused(bundle, monkeypatch):
     return check
 
 
+def test_a_run_has_one_method(refused):
+    """Of two, the second's schedule stood beside the first's update: clean training under the name of FREE."""
+    assert "clean and free are methods of training, of which a run has one" in refused(
+        configs=["train", "clean", "free"]
+    )
+    assert refused(configs=["train", "free", "augment", "resume"]) is None
+
+
+@pytest.mark.parametrize("nothing", ["None", "null"])
+def test_nothing_is_written_so_that_it_reaches_the_config(refused, nothing):
+    """None was dropped, so that gamma stayed in, and null made a folder of that name."""
+    for words, configs in ((["--gamma_sigma"], ["train", "certify"]), (["--cache_dir"], ["train"])):
+        name = words[0].removeprefix("--")
+        assert f"write --{name} '$None'" in refused(*words, nothing, configs=configs)
+        assert refused(*words, "$None", configs=configs) is None
+
+
 REFUSED = {
     "kind": (["--epochs", "abc"], "epochs is 'abc', but it must be a whole number, 1 to"),
     "text": (["--eps_255", "eight"], "eps_255 is 'eight', but it must be a number"),

@@ -121,6 +121,18 @@ def test_the_checkpoints_of_an_earlier_run_are_not_kept_beside_those_of_a_new_on
     assert previous["position"]["iteration"] == 2
 
 
+def test_a_run_that_starts_afresh_keeps_the_newest_checkpoint_of_the_one_before(tmp_path, caplog):
+    """Whoever forgets resume.json, sees so and stops at once, has lost nothing."""
+    whole = run(tmp_path / "whole", 4)
+    run(tmp_path, 3)
+    run(tmp_path, 1)
+    newest, replaced = tmp_path / TrainingCheckpoint.FILE_NAME, tmp_path / "training_checkpoint_replaced.pt"
+    assert f"is kept as {replaced.name}" in caplog.text
+    replaced.replace(newest)
+    resumed = run(tmp_path, 4, resume=True)
+    assert all(torch.equal(value, whole[name]) for name, value in resumed.items())
+
+
 def test_where_only_the_previous_one_is_left_resuming_asks_for_it(tmp_path):
     run(tmp_path, 2)
     (tmp_path / TrainingCheckpoint.FILE_NAME).unlink()
@@ -132,11 +144,20 @@ def test_settings_that_have_changed_are_said_in_a_line_each(tmp_path, caplog):
     run(tmp_path, 1, seed=0, learning_rate=0.01, patch_size=(8, 8, 8), eps_255=8)
     run(tmp_path, 2, resume=True, seed=0, learning_rate=0.01, patch_size=[8, 8, 8], eps_255=8)
     assert " was " not in caplog.text
-    run(tmp_path, 3, resume=True, seed=1, learning_rate=0.02, patch_size=[8, 8, 8], eps_255=4, new=1)
+    run(tmp_path, 3, resume=True, seed=1, learning_rate=0.02, patch_size=[8, 8, 8], augment_noise=0.25)
     said = [line for line in caplog.messages if " was " in line]
-    assert [line.split()[0] for line in said] == ["seed", "learning_rate", "eps_255"]
+    assert [line.split()[0] for line in said] == ["seed", "learning_rate", "eps_255", "augment_noise"]
     assert "keeps 0.01" in said[1]
-    assert "from here on it is 4" in said[2]
+    assert "now not set" in said[2]
+    assert "was not set in the run that is resumed, and is now 0.25" in said[3]
+
+
+def test_a_run_that_would_choose_its_weights_by_other_dice_is_refused(tmp_path):
+    """Whether that on clean images or that under attack comes first, the other's best says nothing."""
+    run(tmp_path, 1, val_images="APGD, 5 steps")
+    with pytest.raises(RefusalError, match="most Dice on APGD, 5 steps images, and this one would choose by clean"):
+        run(tmp_path, 2, resume=True, val_images="clean")
+    run(tmp_path, 2, resume=True, val_images="APGD, 5 steps")
 
 
 def test_fewer_epochs_than_are_done_are_refused_with_both_numbers(tmp_path):

@@ -105,3 +105,12 @@ def test_growing_resumes_where_it_was():
     resumed.load_state_dict(half.state_dict())
     for epoch, norm in enumerate(norms[20:], start=21):
         assert resumed.update(epoch, norm) == whole.update(epoch, norm)
+
+
+@pytest.mark.parametrize(("phases", "said"), [(((0, 1), (0.3, 2), (0.6, 5)), False), (((0, 3),), True)])
+def test_a_resumed_run_says_where_the_phases_given_now_are_not_its_own(caplog, phases, said):
+    first = PhasedSchedule(20)
+    resumed = PhasedSchedule(30, phases)
+    resumed.load_state_dict(first.state_dict())
+    assert resumed.planned == first.planned
+    assert ("planned by other phases than" in caplog.text) == said

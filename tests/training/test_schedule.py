@@ -97,3 +97,10 @@ def test_senseless_arguments_are_refused(arguments):
 def test_a_fixed_schedule_needs_a_positive_integer(replays):
     with pytest.raises(ValueError, match="replays"):
         FixedSchedule(replays)
+
+
+def test_another_fixed_number_than_the_checkpoints_is_said(caplog):
+    FixedSchedule(5).load_state_dict(FixedSchedule(5).state_dict())
+    assert not caplog.text
+    FixedSchedule(5).load_state_dict(FixedSchedule(3).state_dict())
+    assert "g was 3 in the run that is resumed: from here on it is 5" in caplog.text
