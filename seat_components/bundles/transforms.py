@@ -11,7 +11,7 @@ _READER = "seat_components.data.ScanReader"
 LOAD_LABEL: Config = {
     "_target_": "LoadImaged",
     "keys": "label",
-    "reader": {"_target_": _READER, "labels": True},
+    "reader": {"_target_": _READER, "labels": True, "values": "$list(@label_names)"},
     "dtype": None,  # labels arrive as uint8, whatever their file's type
 }
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 import logging
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import monai
 import torch
 from monai.data import CacheDataset, ImageReader, MetaTensor
 from monai.transforms import RandomizableTrait, Transform
+from tqdm import tqdm
 
 import seat_components
 from seat_components.scan_files import channel_files
@@ -171,6 +173,19 @@ class CachedDataset(CacheDataset):
         if self.cache_dir is not None:
             self.disk = DiskCache(self.cache_dir, self.transform.transforms[: self._first_random()])
         super().set_data(data)
+
+    def _fill_cache(self, indices: Iterable[int] | None = None) -> list[Any]:
+        """As MONAI's, but where a case cannot be loaded, its threads end before the error goes on.
+
+        One that is still at work when the interpreter ends may end it by SIGABRT, after what was to be said.
+        """
+        wanted = list(range(self.cache_num) if indices is None else indices)
+        pool = ThreadPoolExecutor(self.num_workers)
+        try:
+            loaded = pool.map(self._load_cache_item, wanted)
+            return list(tqdm(loaded, total=len(wanted), desc="Loading dataset", disable=not self.progress))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _load_cache_item(self, idx: int) -> Any:
         compute = partial(super()._load_cache_item, idx)

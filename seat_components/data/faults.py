@@ -10,7 +10,7 @@ import numpy as np
 from seat_components.data.compressed import DAMAGE, why_damaged
 from seat_components.data.expectation import Percentiles
 from seat_components.data.geometry import Survival, corner_shift, edge_lengths, numbers
-from seat_components.data.slabs import WHOLE_TOLERANCE, Array, ScanError, Volume, as_bytes
+from seat_components.data.slabs import WHOLE_TOLERANCE, Array, ScanError, Volume, as_bytes, listing, strange_values
 
 _GRID_TOLERANCE = 0.1  # of a voxel: more than headers lose by rounding, less than any Dice would notice
 _LARGEST = 1e37  # beyond it, differences and splines leave float32, in which networks compute
@@ -111,10 +111,10 @@ def _values_fault(label: Volume, labels: frozenset[int], pixdim: Sequence[float]
         return unreadable(error)
     ordered = sorted(found)
     if broken := [value for value in ordered if not _is_whole(value)]:
-        others = f" (nor is {_listing(broken[1:])})" if len(broken) > 1 else ""
+        others = f" (nor is {listing(broken[1:])})" if len(broken) > 1 else ""
         return f"{broken[0]} is not a whole number{others}, to within {WHOLE_TOLERANCE:g}, as a label's values are"
-    if strange := [value for value in ordered if value not in labels]:
-        return f"has label value(s) {_listing(strange)}, but the task's are {_listing(sorted(labels))}"
+    if strange := strange_values(ordered, labels):
+        return strange
     if pixdim is not None and left.vanishes:
         return (
             f"has {left.before} foreground voxel(s) of {numbers(edge_lengths(label.affine))} mm, none of which is left "
@@ -132,9 +132,3 @@ def _distinct(values: Array) -> list[Any]:
 
 def _is_whole(value: Any) -> bool:
     return bool(np.isfinite(value) and abs(value - np.rint(value)) <= WHOLE_TOLERANCE)
-
-
-def _listing(values: Sequence[Any]) -> str:
-    """The first ten, in full: rounded, a wrong value may look like one that is allowed."""
-    shown = ", ".join(str(value) for value in values[:10])
-    return f"{shown}, …" if len(values) > 10 else shown

@@ -10,14 +10,15 @@ Its rules:
 - DICOM (a folder, or a multi-frame file): all slices and frames of one series, in whatever order, must have one
   orientation, size and pixel spacing, distinct positions, equal steps along their normal (to 0.1 of a step) and no
   drift in plane (0.1 of a pixel). An exact duplicate is dropped with a line. Anything else, and a choice among several
-  series that is not made, is refused with the numbers.
+  series that is not made, is refused with the numbers; so are MONOCHROME1 and a Modality LUT, of which GDCM makes other
+  values.
 - Several files (``case_{0000,0001}.nii.gz``) are the channels of one scan, and must lie on one grid.
 - Labels: one channel of whole numbers from 0 to 255, to within 1e-3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from seat_components.data.dicom_series import Choice, is_dicom
 from seat_components.data.geometry import corner_shift
 from seat_components.data.itk_files import META_IMAGE, NRRD, open_itk
 from seat_components.data.nifti import FORMS_APART, NIFTI, open_nifti
-from seat_components.data.slabs import Array, ScanError, Slab, Volume
+from seat_components.data.slabs import Array, ScanError, Slab, Volume, strange_values
 from seat_components.scan_files import channel_files
 
 FORMATS = (*NIFTI, *NRRD, *META_IMAGE)
@@ -93,14 +94,18 @@ class ScanReader(ImageReader):
 
     Args:
         labels: whether files are labels, which are read as uint8; scans are read as float32.
+        values: those that a label may have; None for any. What MONAI Label trains on was checked by nobody before.
         series: which DICOM series of a folder (see ``choose_series``).
 
     A list of files is stacked as channels; they must lie on one grid.
     """
 
-    def __init__(self, labels: bool = False, series: Choice = None) -> None:
+    def __init__(
+        self, labels: bool = False, series: Choice = None, values: Collection[int | str] | None = None
+    ) -> None:
         super().__init__()
         self.labels = labels
+        self.values = None if values is None else sorted(int(value) for value in values)
         self.series = series
         self.rules = _RULES  # among the settings that a disk cache's key is made of
 
@@ -120,17 +125,35 @@ class ScanReader(ImageReader):
             Exception: what the reading library raises.
         """
         try:
-            if len(img) > 1:
-                volume = _stacked(img, [_opened(path, self.series) for path in img])
-            else:
-                volume = open_scan(img[0], self.series)
-            values = volume.whole_label() if self.labels else volume.whole()
+            volume, values = self._read(img)
         except ScanError as error:
-            raise ScanError(f"{img[0]} {error}.") from error
-        return values, {
-            "affine": volume.affine.copy(),
-            "original_affine": volume.affine.copy(),
-            "spatial_shape": np.array(volume.shape),
-            "original_channel_dim": -1 if values.ndim > 3 else float("nan"),
-            "space": "RAS",
-        }
+            fault = str(error)
+        else:
+            return values, _grid(volume, values)
+        # Outside of the handler: what ends a run is said by its first cause, which then is the one with the name.
+        raise ScanError(f"{img[0]} {fault}.")
+
+    def _read(self, img: Sequence[str]) -> tuple[Volume, Array]:
+        if len(img) > 1:
+            volume = _stacked(img, [_opened(path, self.series) for path in img])
+        else:
+            volume = open_scan(img[0], self.series)
+        if not self.labels:
+            return volume, volume.whole()
+        values = volume.whole_label()
+        if self.values is not None:
+            found = np.flatnonzero(np.bincount(values.ravel(), minlength=1)).tolist()
+            if fault := strange_values(found, self.values):
+                raise ScanError(fault)
+        return volume, values
+
+
+def _grid(volume: Volume, values: Array) -> dict[str, Any]:
+    """MONAI's description of the grid."""
+    return {
+        "affine": volume.affine.copy(),
+        "original_affine": volume.affine.copy(),
+        "spatial_shape": np.array(volume.shape),
+        "original_channel_dim": -1 if values.ndim > 3 else float("nan"),
+        "space": "RAS",
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -71,6 +71,18 @@ def split(values: Callable[[int, slice], Array], shape: tuple[int, ...], channel
         for start in range(0, shape[2], step):
             place = slice(start, min(start + step, shape[2]))
             yield channel, place, values(channel, place)
+
+
+def strange_values(found: Iterable[Any], labels: Collection[int]) -> str | None:
+    """That a label has values that its task has not, in words; None where it has none."""
+    strange = [value for value in found if value not in labels]
+    return f"has label value(s) {listing(strange)}, but the task's are {listing(sorted(labels))}" if strange else None
+
+
+def listing(values: Sequence[Any]) -> str:
+    """The first ten, in full: rounded, a wrong value may look like one that is allowed."""
+    shown = ", ".join(str(value) for value in values[:10])
+    return f"{shown}, …" if len(values) > 10 else shown
 
 
 def as_bytes(values: Array) -> NDArray[np.uint8] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,6 +71,10 @@ def robustness_of(
             the logits have another number of classes than ``labels`` names.
     """
     check_budget(budget)
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"labels is {list(labels)}, but each class has a name of its own")
+    if not (math.isfinite(voxel_mm3) and voxel_mm3 > 0):
+        raise ValueError(f"voxel_mm3 is {voxel_mm3}, but a voxel has a volume above 0")
     reading = Reading(outputs, ignore_index)
     structures = labels if outputs == "sigmoid" else labels[1:]
     chosen = protocol_of(protocol, steps, draws)
@@ -89,6 +94,8 @@ def robustness_of(
     logits = LogitsOf(predictor, output_key)
     with evaluating(logits):
         for place, (name, image, label) in enumerate(cases):
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"The name of case {place + 1} is {name!r}, but it must be a text")
             if any(row.case == name for row in records.cases):
                 raise ValueError(f"There are two cases of the name {name!r}, but each has its own")
             for what, given in (("image", image), ("label", label)):

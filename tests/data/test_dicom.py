@@ -7,6 +7,7 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom import Dataset, Sequence
 from scan_writing import ANGLES, CODES, SPACINGS, affine_of, dicom_geometry, noise, write_frames, write_slices
 
 from seat_components.data import open_scan
@@ -170,6 +171,16 @@ def test_a_mosaic_and_a_colour_series_are_refused_as_such(tmp_path):
     assert "a mosaic with all slices side by side" in refused(tmp_path / "mosaic")
     write_slices(tmp_path / "colour", noise(SHAPE), AXIAL, SamplesPerPixel=3)
     assert "an RGB colour image" in refused(tmp_path / "colour")
+
+
+def test_values_that_gdcm_would_make_others_of_are_refused(tmp_path):
+    """HU of MONOCHROME1 are inverted before they are rescaled, and a Modality LUT is left out."""
+    write_slices(tmp_path / "inverted", noise(SHAPE), AXIAL, PhotometricInterpretation="MONOCHROME1")
+    assert "is MONOCHROME1" in refused(tmp_path / "inverted")
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [256, 0, 16], bytes(512)
+    write_slices(tmp_path / "table", noise(SHAPE), AXIAL, ModalityLUTSequence=Sequence([table]))
+    assert "through a table (Modality LUT)" in refused(tmp_path / "table")
 
 
 def test_a_series_is_chosen_by_uid_or_description(tmp_path):

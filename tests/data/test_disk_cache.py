@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from data_volumes import save
 from hypothesis import given
 from hypothesis import strategies as st
 from monai.data import MetaTensor
-from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, RandGaussianNoised, ScaleIntensityd
+from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, RandGaussianNoised, ScaleIntensityd, Transform
 
 from seat_components.data import CachedDataset, PadDarkestd, ReplayableDataset
 from seat_components.data.cached import DiskCache, _checksum
@@ -234,3 +235,23 @@ def test_workers_share_it(cases, folder):
     shared = [{key: torch.as_tensor(sample[key]) for key in KEYS} for sample in loader]
     assert equal(shared, samples(dataset(cases, None))[:CASES])
     assert len(written(folder)) == CASES
+
+
+def test_a_case_that_cannot_be_loaded_leaves_no_thread_at_work():
+    """One that is, when the interpreter ends, may end it by SIGABRT."""
+    begun, ended = [], []
+
+    class Load(Transform):
+        def __call__(self, case):
+            if case == 0:
+                raise ValueError("damaged")
+            begun.append(case)
+            time.sleep(0.2)
+            ended.append(case)
+            return case
+
+    for workers in (1, 2):
+        with pytest.raises(RuntimeError, match="Load"):
+            CachedDataset(list(range(50)), [Load()], num_workers=workers, progress=False)
+        assert ended == begun
+    assert 0 < len(begun) < 10

@@ -56,13 +56,13 @@ def test_geometry_and_values_are_those_of_nibabel(
 
 def test_a_quaternion_longer_than_one_matters_to_no_file_with_an_sform(tmp_path, caplog):
     """By rounding alone: b² + c² + d² is 1.0000014, of which nibabel makes an error as soon as it is asked."""
-    path = save(tmp_path / "a.nii", noise(high=200), affine_of("LPS"), affine_of("LPS"))
+    path = save(tmp_path / "a.nii", noise(high=200), affine_of("LPS", (1, 2, 3)), affine_of("LPS", (1, 2, 3)))
     raw = bytearray(path.read_bytes())
     struct.pack_into("<3f", raw, 256, *[0.57735069] * 3)
     path.write_bytes(raw)
     values, meta = ScanReader().get_data([str(path)])
     assert np.array_equal(values, nib.load(path).get_fdata())
-    assert np.array_equal(meta["affine"], affine_of("LPS"))
+    assert np.array_equal(meta["affine"], affine_of("LPS", (1, 2, 3)))
     assert "has a qform that is no rotation" in caplog.text
 
 

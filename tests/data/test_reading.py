@@ -155,3 +155,13 @@ def test_a_file_of_no_known_format_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes(b"x" * 200)
     with pytest.raises(ScanError, match="of no format that is read"):
         open_scan(Path(tmp_path / "a.png"))
+
+
+def test_a_label_with_a_value_that_its_task_has_not_is_named(tmp_path):
+    """MONAI Label puts corrections in the place of the cases that were checked: a third segment of a viewer's."""
+    label = np.zeros((4, 3, 5), np.uint8)
+    label[1, 2, 3] = 3
+    nib.save(nib.Nifti1Image(label, np.eye(4)), tmp_path / "label.nii.gz")
+    with pytest.raises(ScanError, match=r"label\.nii\.gz has label value\(s\) 3, but the task's are 0, 1, 2"):
+        ScanReader(labels=True, values=["0", "1", "2"]).get_data([str(tmp_path / "label.nii.gz")])
+    assert ScanReader(labels=True, values=range(4)).get_data([str(tmp_path / "label.nii.gz")])[0].max() == 3

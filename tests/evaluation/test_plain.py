@@ -39,6 +39,8 @@ def with_value(value):
 
 
 REFUSED = {
+    "two structures of one name": ({"labels": ("background", "a", "a")}, "but each class has a name of its own"),
+    "a voxel of no volume": ({"voxel_mm3": -1}, "voxel_mm3 is -1, but a voxel has a volume above 0"),
     "NaN": ({"image": with_value(float("nan"))}, "case_0: image holds NaN"),
     "infinity": ({"image": with_value(float("inf"))}, "case_0: image holds NaN or infinity"),
     "outside bounds": ({"bounds": (0.1, 0.9)}, "case_0: .*outside bounds"),

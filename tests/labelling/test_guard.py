@@ -185,6 +185,7 @@ def test_no_bytes_are_more_than_a_refusal(body, kind):
         '{"model": "other"}',
         '{"bundle_path": "/tmp"}',
         '{"pretrained": false}',
+        '{"\\ud800": 1}',  # half a character, which no answer can be encoded with
         '{"run_id": "initialize"}',
         '{"tracking_uri": "http://evil.example"}',
     ],

@@ -24,6 +24,8 @@ class RefusedError(Exception):
     """A request that does not reach MONAI Label: the HTTP status, the field, and the rule that it breaks."""
 
     def __init__(self, status: int, name: str, rule: str) -> None:
+        # JSON can say half a character ("\\ud800"), which no answer can be encoded with.
+        name, rule = (text.encode("utf-8", "replace").decode() for text in (name, rule))
         super().__init__(f"{name}: {rule}")
         self.status = status
         self.name = name
