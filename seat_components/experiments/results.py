@@ -49,7 +49,7 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
         f"Written by `{command}` from the records below `{plan.out}`.\n",
         *([f"{plan.remark}\n"] if plan.remark else []),
         "## Cost and clean accuracy\n",
-        _costs(best),
+        _costs(best, plan),
         _missing(plan, found),
     ]
     for name in plan.attacks:
@@ -64,7 +64,7 @@ def write_results(plan: Plan, page: Path, command: str) -> Path:
     return page
 
 
-def _costs(found: Sequence[Checkpoint]) -> str:
+def _costs(found: Sequence[Checkpoint], plan: Plan) -> str:
     header = [
         "run",
         "epochs",
@@ -75,15 +75,16 @@ def _costs(found: Sequence[Checkpoint]) -> str:
         "clean Dice, whole volumes (95 %)",
     ]
     rows = []
-    for run in by_run(found):
-        one, is_finished = run[0], all(one.is_finished for one in run)
-        epochs = min(one.history.epochs for one in run)
+    for seeds in by_run(found):
+        run = [one for one in seeds if one.is_finished] or seeds
+        one, planned = run[0], len(plan.seeds_of(run[0].run))
+        epochs = f"{min(one.history.epochs for one in run)}{'' if one.is_finished else ', unfinished'}"
         published = paper.backpropagations(one.records.task)
         of_method = published.get(_PUBLISHED_AS.get(one.run, ""))
         rows.append(
             [
                 one.run,
-                str(epochs) if is_finished else f"{epochs}, unfinished",
+                epochs if len(run) == planned else f"{epochs}; {len(run)} of {planned} seeds",
                 f"{fmean(one.history.backpropagations for one in run):.4g}",
                 NONE if of_method is None else str(of_method),
                 duration([fmean(one.seconds for one in run)]),

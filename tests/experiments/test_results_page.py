@@ -1,6 +1,7 @@
 """The page of a plan with several seeds: a row for each run, and pictures with a line for each method."""
 
 import re
+import shutil
 
 import pytest
 from fabricated_records import metrics, robustness, write_history, write_json
@@ -78,3 +79,18 @@ def test_the_picture_has_a_line_for_each_method_through_its_budgets(plan, page):
     assert f"{mean:.4f} ± {half:.4f} |" in page.read_text()
     assert "page_dice_by_cost.png" in page.read_text()
     assert (page.parent / "page_dice_by_cost.png").is_file()
+
+
+def test_a_seed_in_the_middle_of_its_training_is_in_no_mean_of_those_that_are_done(plan, page, tmp_path):
+    """Its backpropagations so far halved what a whole training seemed to cost."""
+    begun = plan.model_copy(update={"out": tmp_path / "out", "seeds": (*SEEDS, 3)})
+    shutil.copytree(plan.out, begun.out)
+    (begun_folder := run_folder(begun, "free-5", 3)).mkdir()
+    write_history(begun_folder, "FREE", 2, 3)
+    before, now = (
+        rows(file.read_text(), "## Cost and clean accuracy")["free-5"]
+        for file in (page, write_results(begun, tmp_path / "page.md", "the command"))
+    )
+    assert before[1] == "8"
+    assert now[1] == "8; 3 of 4 seeds"
+    assert now[2] == before[2]
