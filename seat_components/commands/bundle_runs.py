@@ -8,10 +8,10 @@ from pathlib import Path
 
 from seat_components.commands.command import Command, path
 from seat_components.commands.own_network import attack_network, network_options, refuse_network_options
-from seat_components.launching.line import METHODS
+from seat_components.launching.line import METHOD_OVERLAYS
 from seat_components.refusals import refuse
 
-_METHODS = ("seat", *METHODS)
+_METHODS = ("seat", *METHOD_OVERLAYS)
 _OF_A_SCAN = "SCAN"
 _OF_A_DATASET = "BUNDLE DATA"
 """The words that stand before the options."""

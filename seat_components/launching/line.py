@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-METHODS = ("free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
+METHOD_OVERLAYS = ("free", "clean", "random", "pgd", "nfgsm", "growing", "phased")
 """The overlays that are methods of training; train.json alone is SEAT."""
 
 

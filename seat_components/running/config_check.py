@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from monai.bundle import ComponentLocator, ConfigComponent, ConfigParser
 
-from seat_components.launching.line import METHODS
+from seat_components.launching.line import METHOD_OVERLAYS
 from seat_components.refusals import SignalExit, reason
 from seat_components.running.command_line import Given
 from seat_components.running.kinds import COMPONENT, LIST, Rule, is_expression
@@ -48,7 +48,7 @@ def _order_faults(files: Sequence[str]) -> list[str]:
 
 def _method_faults(files: Sequence[str]) -> list[str]:
     """One line where two methods are asked for: the training would be a mixture under the last one's name."""
-    names = [name for name in dict.fromkeys(Path(file).stem for file in files) if name in METHODS]
+    names = [name for name in dict.fromkeys(Path(file).stem for file in files) if name in METHOD_OVERLAYS]
     return [f"{' and '.join(names)} are methods of training, of which a run has one"] if len(names) > 1 else []
 
 
