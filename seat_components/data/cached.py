@@ -180,6 +180,8 @@ class CachedDataset(CacheDataset):
         One that is still at work when the interpreter ends may end it by SIGABRT, after what was to be said.
         """
         wanted = list(range(self.cache_num) if indices is None else indices)
+        if not wanted:
+            return []
         pool = ThreadPoolExecutor(self.num_workers)
         try:
             loaded = pool.map(self._load_cache_item, wanted)
