@@ -77,8 +77,9 @@ class TrainingProgress(EvaluationProgress):
 class EpochLine:
     """One line per finished epoch on the console, with about how long the run still takes; on the first process.
 
-    Attach it after the history, whose last row it says. The time left is the mean time so far per backpropagation, for
-    those that the schedule asks for as far as it knows.
+    Attach it after the history, whose last row it says. The time left is the mean time per backpropagation since this
+    run began or was resumed (another machine may have done the epochs before), for those that the schedule asks for as
+    far as it knows.
 
     Args:
         history: of this run.
@@ -88,23 +89,29 @@ class EpochLine:
     def __init__(self, history: TrainingHistory, schedule: Any) -> None:
         self.history = history
         self.schedule = schedule
+        self._resumed_after: int | None = None
 
     def attach(self, engine: Engine) -> None:
         """Attach to the trainer."""
         if idist.get_rank() == 0:
+            engine.add_event_handler(Events.EPOCH_STARTED, self._begin)
             engine.add_event_handler(Events.EPOCH_COMPLETED, self._say)
+
+    def _begin(self) -> None:
+        if self._resumed_after is None:
+            self._resumed_after = len(self.history.rows)
 
     def _say(self, engine: Engine) -> None:
         done, epochs = engine.state.epoch, engine.state.max_epochs
         plan = getattr(self.schedule, "plan", lambda count: [engine.state.replays] * count)
-        logger.info(epoch_line(self.history.rows, epochs, plan(epochs)[done:]))
+        logger.info(epoch_line(self.history.rows[self._resumed_after :], epochs, plan(epochs)[done:]))
 
 
 def epoch_line(rows: Sequence[dict[str, Any]], epochs: int, coming: Sequence[int]) -> str:
     """What the last row says, in words.
 
     Args:
-        rows: of the history, as ``TrainingHistory.rows`` holds them.
+        rows: of the history, as ``TrainingHistory.rows`` holds them: those whose time tells that of the epochs left.
         epochs: of the whole run.
         coming: g of each epoch that is left.
     """

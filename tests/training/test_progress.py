@@ -1,12 +1,14 @@
 """What a run shows: a bar that counts what is done, and one line per epoch with the time that is left."""
 
+import logging
 import math
+from types import SimpleNamespace
 
 import pytest
 from ignite.engine import Engine, Events
 
 from seat_components.training import EvaluationProgress
-from seat_components.training.progress import epoch_line
+from seat_components.training.progress import EpochLine, epoch_line
 
 ROW = {"epoch": 1, "g": 2, "train_loss": 0.51234, "gradient_norm": 1.8254, "learning_rate": 0.01, "seconds": 40.0}
 
@@ -20,6 +22,17 @@ def test_an_epoch_in_one_line():
 def test_time_left_counts_the_backpropagations_to_come():
     assert "about 60 s left" in epoch_line([ROW], 3, [1, 2])
     assert "about 1 h 40 min left" in epoch_line([ROW], 3, [300])
+
+
+def test_time_left_after_a_resume_is_not_of_the_machine_before(caplog):
+    history = SimpleNamespace(rows=[{**ROW, "epoch": epoch, "seconds": 1.0} for epoch in range(1, 11)])
+    engine = Engine(lambda *_: history.rows.append({**ROW, "epoch": engine.state.epoch}))
+    EpochLine(history, SimpleNamespace(plan=lambda epochs: [2] * epochs)).attach(engine)
+    engine.load_state_dict({"epoch": 10, "epoch_length": 1, "max_epochs": 12})
+    with caplog.at_level(logging.INFO):
+        engine.run([0])
+    line = next(message for message in caplog.messages if message.startswith("Epoch 11 of 12"))
+    assert "about 40 s left" in line
 
 
 def test_the_last_epoch_has_no_time_left_and_what_was_not_measured_is_not_said():
