@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -16,6 +17,8 @@ from seat_components.networks.pretrained import unwrap
 from seat_components.refusals import refuse
 from seat_components.training.noise import NoiseBuffer, ascend_noise
 from seat_components.training.update import TrainingUpdate, gradient_of
+
+logger = logging.getLogger(__name__)
 
 
 class CleanUpdate(TrainingUpdate):
@@ -225,3 +228,15 @@ class NFGSMUpdate(PGDUpdate):
     def radii(self, steps: int) -> tuple[float, float]:
         """k, and k + s·α / ε_b, which no step passes."""
         return self.noise_ratio, self.noise_ratio + steps * self.step_ratio
+
+    def state_dict(self) -> dict[str, Any]:
+        """Adds k."""
+        return {**super().state_dict(), "noise_ratio": self.noise_ratio}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from ``state``; k follows its configuration, and where it was another, that is said."""
+        super().load_state_dict(state)
+        if (before := state.get("noise_ratio", self.noise_ratio)) != self.noise_ratio:
+            logger.warning(
+                f"noise_ratio was {before} in the run that is resumed: from here on it is {self.noise_ratio}."
+            )

@@ -36,3 +36,11 @@ def test_nfgsm_is_bit_equal_to_a_plain_loop():
 def test_noise_without_a_size_is_refused(ratio):
     with pytest.raises(RefusalError, match="noise_ratio"):
         NFGSMUpdate(noise_ratio=ratio)
+
+
+def test_another_size_of_the_noise_is_said_where_a_run_goes_on(caplog):
+    state = NFGSMUpdate(noise_ratio=2).state_dict()
+    NFGSMUpdate(noise_ratio=2).load_state_dict(state)
+    assert not caplog.messages
+    NFGSMUpdate(noise_ratio=1).load_state_dict(state)
+    assert caplog.messages == ["noise_ratio was 2 in the run that is resumed: from here on it is 1."]
