@@ -1,6 +1,7 @@
 """The committed bundles are what the template and the table give, and hold to MONAI's contract."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,3 +108,10 @@ def test_inference_json_has_the_properties_that_monai_asks_for(bundle, task04_ph
     )
     flow.initialize()
     assert flow.check_properties() == []
+
+
+def test_what_asks_for_the_epochs_reads_those_that_the_trainer_gets():
+    """MONAI's own id of them may be overridden as well as ours: a record or rate that read ours would be wrong."""
+    readers = [text for path, text in render("msd_task04_hippocampus").items() if path.endswith(".json")]
+    assert [len(re.findall(r"@epochs\b", text)) for text in readers if "@epochs" in text] == [1]
+    assert '"max_epochs": "@epochs"' in "".join(readers)
