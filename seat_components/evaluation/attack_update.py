@@ -188,6 +188,7 @@ class AttackUpdate(CaseAttack):
         label_names: label value → name, background first.
         dataset_dir: the dataset's folder, for what it says about itself.
         val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+        setup_sha256: a hash of the preprocessing and windows; a record of others is not gone on with.
 
     The others are ``CaseAttack``'s.
 
@@ -213,8 +214,9 @@ class AttackUpdate(CaseAttack):
         draws: int = 1,
         budget: str = RANGE,
         least_budget: bool = False,
+        setup_sha256: str = "",
     ) -> None:
-        about = evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE)
+        about = evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE, setup_sha256)
         structures = list(label_names.values())[1:]
         more = steps, scope, max_cases, draws, budget, least_budget
         super().__init__(output_dir, about, structures, protocol, eps_255, seed, *more)

@@ -27,6 +27,7 @@ from seat_components.records.certificate import (
     CertifiedEvaluation,
     means_certified,
 )
+from seat_components.records.evaluated import SETUP
 from seat_components.refusals import refuse
 from seat_components.smoothing import Smoothed, Smoothing, largest_radius, smoothed
 
@@ -39,7 +40,7 @@ _RULE = (
 )
 _IDENTITY = (
     *("bundle", "weights_sha256", "seed", "scope", "sigmas", "radii", "selection_draws", "draws", "confidence"),
-    *("data", "val_patch_size"),
+    *("data", "val_patch_size", SETUP),
 )
 
 
@@ -65,6 +66,7 @@ class CertificateUpdate(CaseByCase[Certificate, CertifiedEvaluation, CertifiedCa
         max_cases: certify only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
         val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+        setup_sha256: a hash of the preprocessing and windows; a record of others is not gone on with.
 
     Raises:
         RefusalError: for an unknown scope, numbers outside their range, missing weights, a file in the record's place
@@ -86,6 +88,7 @@ class CertificateUpdate(CaseByCase[Certificate, CertifiedEvaluation, CertifiedCa
         max_cases: int | None = None,
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
+        setup_sha256: str = "",
     ) -> None:
         check_scope(scope, max_cases)
         shares = sorted({float(radius) for radius in ([radii] if isinstance(radii, int | float) else radii)})
@@ -98,7 +101,7 @@ class CertificateUpdate(CaseByCase[Certificate, CertifiedEvaluation, CertifiedCa
             refuse(f"confidence is {confidence!r}, but it must be above 0 and below 1, such as 0.999")
         self.smoothing = smoothing
         header = CertifiedEvaluation(
-            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE).said(),
+            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE, setup_sha256).said(),
             seed=smoothing.seed,
             scope=scope,
             inputs=SCOPES[scope],

@@ -21,9 +21,10 @@ from seat_components.records.corruptions import (
     kept_under,
     mean_under,
 )
+from seat_components.records.evaluated import SETUP
 from seat_components.records.numbers import mean_of
 
-_IDENTITY = ("bundle", "weights_sha256", "seed", "scope", "severities", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "seed", "scope", "severities", "data", "val_patch_size", SETUP)
 
 
 class CorruptionRecord(CaseByCase[Corruptions, CorruptedEvaluation, CorruptedCase]):
@@ -44,6 +45,7 @@ class CorruptionRecord(CaseByCase[Corruptions, CorruptedEvaluation, CorruptedCas
         max_cases: corrupt only the first cases; None for all. More may follow into the same record.
         dataset_dir: the dataset's folder, for what it says about itself.
         val_patch_size: size of the patch or of the sliding window; a record of another one is not gone on with.
+        setup_sha256: a hash of the preprocessing and windows; a record of others is not gone on with.
 
     Raises:
         RefusalError: for an unknown scope, a number of cases that is none, missing weights, a file in the record's
@@ -62,11 +64,12 @@ class CorruptionRecord(CaseByCase[Corruptions, CorruptedEvaluation, CorruptedCas
         max_cases: int | None = None,
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
+        setup_sha256: str = "",
     ) -> None:
         check_scope(scope, max_cases)
         severities = corruptions_of(ct)
         header = CorruptedEvaluation(
-            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE).said(),
+            **evaluated(weights, bundle, dataset_dir, val_patch_size, ABSENT_CLASS_RULE, setup_sha256).said(),
             seed=seed,
             scope=scope,
             inputs=SCOPES[scope],

@@ -14,7 +14,7 @@ import torch
 
 import seat_components
 from seat_components.data.index import ADVICE
-from seat_components.files import is_there, read_json_object
+from seat_components.files import is_there, read_json_object, sha256_of
 from seat_components.records.evaluated import Evaluated
 from seat_components.refusals import refuse
 from seat_components.scan_files import case_name, channel_files
@@ -35,15 +35,7 @@ def sha256(file: str | Path) -> str:
             f"There are no weights at {path}; not every bundle ships any. Train first: configs/train.json writes "
             "models/model.pt. Or name a file with --weights FILE."
         )
-    return _hash(path)
-
-
-def _hash(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(path)
 
 
 def versions() -> dict[str, str]:
@@ -71,7 +63,12 @@ def data_description(dataset_dir: str | Path | None) -> str:
 
 
 def evaluated(
-    weights: str | Path, bundle: str, dataset_dir: str | Path | None, val_patch_size: Any, rule: str
+    weights: str | Path,
+    bundle: str,
+    dataset_dir: str | Path | None,
+    val_patch_size: Any,
+    rule: str,
+    setup_sha256: str = "",
 ) -> Evaluated:
     """What a record of an evaluation is one of, as the records of all evaluations say it.
 
@@ -83,6 +80,7 @@ def evaluated(
         weights_sha256=sha256(weights),
         data=data_description(dataset_dir),
         val_patch_size=val_patch_size,
+        setup_sha256=setup_sha256,
         rule=rule,
         versions=versions(),
     )
@@ -136,7 +134,7 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 def _content(file: Path) -> str:
     try:
         if file.suffix.lower() != ".gz":
-            return _hash(file)
+            return sha256_of(file)
         size = file.stat().st_size
         with file.open("rb") as stream:
             start = stream.read(ENDS)

@@ -17,12 +17,12 @@ from torch import Tensor
 from seat_components.evaluation.case_by_case import CaseByCase
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE, dice_per_class
 from seat_components.evaluation.identity import evaluated
-from seat_components.records.evaluated import Evaluated
+from seat_components.records.evaluated import SETUP, Evaluated
 from seat_components.records.metrics import FILE, MEASURES, CaseMetrics, Metrics, means_of
 from seat_components.records.numbers import mean_of
 from seat_components.scan_files import case_name
 
-_IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size")
+_IDENTITY = ("bundle", "weights_sha256", "data", "val_patch_size", SETUP)
 _SURFACE_RULE = "Surface metrics are in mm, and empty where the class is absent from prediction or label."
 
 
@@ -39,6 +39,7 @@ class MetricsRecord(CaseByCase[Metrics, Evaluated, CaseMetrics]):
         label_names: label value → name, background first.
         dataset_dir: the dataset's folder, for what it says about itself.
         val_patch_size: size of the sliding window; a record of another one is not gone on with.
+        setup_sha256: a hash of the preprocessing and windows; a record of others is not gone on with.
 
     Raises:
         RefusalError: for missing weights, a file in the record's place that is none, or an invalid dataset.json.
@@ -52,8 +53,10 @@ class MetricsRecord(CaseByCase[Metrics, Evaluated, CaseMetrics]):
         label_names: Mapping[str, str],
         dataset_dir: str | Path | None = None,
         val_patch_size: Sequence[int] | None = None,
+        setup_sha256: str = "",
     ) -> None:
-        header = evaluated(weights, bundle, dataset_dir, val_patch_size, rule=f"{ABSENT_CLASS_RULE} {_SURFACE_RULE}")
+        rule = f"{ABSENT_CLASS_RULE} {_SURFACE_RULE}"
+        header = evaluated(weights, bundle, dataset_dir, val_patch_size, rule, setup_sha256)
         labels = list(label_names.values())[1:]
         super().__init__(Path(output_dir) / FILE, header, _IDENTITY, Metrics, CaseMetrics, labels)
 

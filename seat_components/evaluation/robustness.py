@@ -19,6 +19,7 @@ from seat_components.records.attacked import (
     summarise,
     worst_rows,
 )
+from seat_components.records.evaluated import SETUP
 from seat_components.records.model import write_record
 from seat_components.records.robustness import FILE, AttackedEvaluation, Robustness
 from seat_components.records.table import write_table
@@ -26,7 +27,7 @@ from seat_components.records.table import write_table
 # Rows of equal identity may be put together; a file of another identity is kept aside, not overwritten.
 _IDENTITY = (
     *("bundle", "weights_sha256", "protocol", "settings", "seed", "scope", "inputs", "budget", "outputs"),
-    *("data", "val_patch_size"),
+    *("data", "val_patch_size", SETUP),
 )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator
 from seat_components.files import is_there, read_json_object
 from seat_components.records.certificate import Certificate
 from seat_components.records.corruptions import Corruptions
+from seat_components.records.evaluated import SETUP
 from seat_components.records.metrics import Metrics
 from seat_components.records.model import Record, validated
 from seat_components.records.robustness import Robustness
@@ -39,7 +40,8 @@ def read_own_record(path: Path, identity: Mapping[str, Any], model: type[M], lab
 
     Args:
         path: the record, which need not be there.
-        identity: the values that it must have, as they stand in a file.
+        identity: the values that it must have, as they stand in a file; where either does not say its setup, that is
+            taken for the same.
         model: what it must be, if it is of this identity.
         labels: names of the foreground classes.
 
@@ -50,7 +52,8 @@ def read_own_record(path: Path, identity: Mapping[str, Any], model: type[M], lab
         return None
     content = read_json_object(path, "Move it away, or take another --output_dir: an evaluation goes on with it.")
     weights = validated(_OfWeights, content, str(path)).weights_sha256
-    if {name: content.get(name) for name in identity} != identity:
+    known = {name: value for name, value in identity.items() if name != SETUP or (value and content.get(name))}
+    if {name: content.get(name) for name in known} != known:
         _put_aside(path, weights[:8], "was of other weights, data or settings")
         return None
     record = validated(model, content, str(path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monai.bundle import ConfigParser
@@ -11,6 +11,8 @@ from seat_components.experiments.checkpoints import Checkpoint
 from seat_components.experiments.intervals import markdown_table
 from seat_components.experiments.plan import Plan
 from seat_components.experiments.run_configs import content_of, run_config
+from seat_components.refusals import RefusalError
+from seat_components.reporting.tables import NONE
 from seat_components.training import FixedSchedule, SelfAdaptiveSchedule
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -49,6 +51,17 @@ def first_difference(recorded: Sequence[int], other: Sequence[int]) -> str:
     return "the same training"
 
 
+def _leaves(
+    schedule: FixedSchedule, settings: Mapping[str, Any], recorded: Sequence[int], norms: Sequence[float]
+) -> str:
+    """Where a schedule of other settings leaves the recorded run; a dash for settings that exclude each other."""
+    try:
+        other = type(schedule)(**settings)
+    except RefusalError:
+        return NONE
+    return first_difference(recorded, asked(other, norms))
+
+
 def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
     """A table of settings by run; empty without a run of SEAT."""
     columns: dict[str, list[str]] = {}
@@ -60,9 +73,7 @@ def other_settings(found: Sequence[Checkpoint], plan: Plan) -> str:
         own = {name: getattr(schedule, name) for name in _ARGUMENTS}
         recorded = one.history["g"].astype(int).tolist()
         columns[one.run] = [
-            "its own"
-            if own == {**own, **changed}
-            else first_difference(recorded, asked(type(schedule)(**{**own, **changed}), norms))
+            "its own" if own == (settings := {**own, **changed}) else _leaves(schedule, settings, recorded, norms)
             for changed in SETTINGS.values()
         ]
     rows = [[title, *cells] for title, *cells in zip(SETTINGS, *columns.values(), strict=True)]

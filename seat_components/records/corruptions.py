@@ -118,6 +118,12 @@ class Corruptions(CorruptedEvaluation):
     unfinished: Rows[str] = ()
     files: dict[str, Name] = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _compares_with_clean(self) -> Corruptions:
+        if self.summary and all(row.corruption != CLEAN for row in self.summary):
+            raise ValueError(f"'summary' has no row of {CLEAN}, but what is kept is a share of that one's Dice")
+        return self
+
     def check_continued(self, labels: Sequence[str]) -> None:
         """Check that an evaluation of ``labels`` can go on with this record.
 

@@ -11,6 +11,9 @@ from pydantic import Field
 from seat_components.records.computed import ComputedRecord
 from seat_components.records.model import Name
 
+SETUP = "setup_sha256"
+"""What an older record does not say: it is then taken for the same."""
+
 
 class Evaluated(ComputedRecord):
     """The weights and the data that were evaluated, and how; empty or None where that was not said.
@@ -20,16 +23,20 @@ class Evaluated(ComputedRecord):
         weights_sha256: the hash of the weights' file.
         data: what the dataset says about itself.
         val_patch_size: of the patch or of the sliding window.
+        setup_sha256: a hash of what the config says of preprocessing, windows and postprocessing.
         rule: how classes that are absent from a case are counted, in the evaluation's own words.
         versions: of the programs that it was computed with, by name.
     """
 
-    _order: ClassVar[tuple[str, ...]] = ("bundle", "weights_sha256", "data", "val_patch_size", "rule", "versions")
+    _order: ClassVar[tuple[str, ...]] = (
+        *("bundle", "weights_sha256", "data", "val_patch_size", "setup_sha256", "rule", "versions"),
+    )
 
     bundle: str = ""
     weights_sha256: str = ""
     data: str = ""
     val_patch_size: Any = None
+    setup_sha256: str = ""
     rule: str = ""
     versions: dict[str, Name] = Field(default_factory=dict)
 

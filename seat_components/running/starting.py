@@ -22,7 +22,7 @@ from seat_components.running.ending import end_on_signals, shorten_config_errors
 from seat_components.running.ids import id_faults
 from seat_components.running.locks import FolderLock
 from seat_components.running.processes import join_processes
-from seat_components.running.provenance import provenance
+from seat_components.running.provenance import cases_sha256, provenance
 from seat_components.running.tracking import tracking_faults
 from seat_components.running.values import check_values
 from seat_components.weights import keep_shipped
@@ -84,6 +84,7 @@ def write_run_record(
     device: str | torch.device,
     amp: bool,
     cases: Sequence[Mapping[str, Any]] = (),
+    data_sha256: str | None = None,
     **values: Any,
 ) -> None:
     """Write ``run.json`` in ``output_dir``, on the first process.
@@ -93,11 +94,14 @@ def write_run_record(
         dataset_dir: what its dataset.json says about the data is written, too.
         device: what it trains on.
         amp: whether the network runs under autocast.
-        cases: the training cases, of which the record has a fingerprint.
+        cases: the training cases, of which the record has the number and a hash.
+        data_sha256: that hash, where it is known already (see ``cases_sha256``): large files take time to read.
         values: what else ``RunDescription`` says.
     """
     if idist.get_rank() != 0:
         return
     path = Path(output_dir) / FILE
-    values |= {"data": data_description(dataset_dir), **described(device, amp), **provenance(cases)}
+    values |= {"data": data_description(dataset_dir), **described(device, amp), **provenance()}
+    if cases:
+        values |= {"training_cases": len(cases), "data_sha256": data_sha256 or cases_sha256(cases)}
     write_record(validated(RunDescription, values, str(path)), path)

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _FIXED_SETTINGS: Mapping[str, Any] = {"budget": RANGE}
 """Settings that a resumed run must share with its checkpoint; what one is where an older checkpoint does not say."""
 _CHOSEN_BY = "val_images"
+_CASES = {"training_cases": "trained on", "validation_cases": "validated on"}
+"""Settings that are hashes of cases, and what is done with those; an older checkpoint does not say them."""
 _NONE = "not set"
 
 
@@ -55,6 +57,7 @@ class TrainingCheckpoint:
         optional: those of ``parts`` that a checkpoint may lack; they then begin afresh.
 
     Attributes:
+        changed: names of the settings that are not those of the run that is resumed.
         stopped_by: the signal that has stopped the training before its end; None if none has.
     """
 
@@ -78,6 +81,7 @@ class TrainingCheckpoint:
         self.settings = {name: _plain(value) for name, value in (settings or {}).items()}
         self.kept_settings = frozenset(kept_settings)
         self.optional = frozenset(optional)
+        self.changed: set[str] = set()
         self.stopped_by: signal.Signals | None = None
         self.parts = dict(parts)
         self.resume = resume
@@ -191,7 +195,13 @@ class TrainingCheckpoint:
     def _say_changes(self, before: Mapping[str, Any]) -> None:
         for name in dict.fromkeys([*before, *self.settings]) if before else ():
             was, now = (said.get(name, _NONE) for said in (before, self.settings))
-            if was == now or name == _CHOSEN_BY:
+            if was == now or name == _CHOSEN_BY or (name in _CASES and _NONE in (was, now)):
+                continue
+            self.changed.add(name)
+            if name in _CASES:
+                logger.warning(
+                    f"The cases {_CASES[name]} are not those of the run that is resumed, or their files have changed."
+                )
                 continue
             follows = f"the run keeps {was}" if name in self.kept_settings else f"from here on it is {now}"
             logger.warning(f"{name} was {was} in the run that is resumed, and is now {now}: {follows}.")

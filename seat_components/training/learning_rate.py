@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -10,6 +12,8 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
 from seat_components.refusals import refuse
 from seat_components.training.schedule import FixedSchedule
+
+logger = logging.getLogger(__name__)
 
 _STEP, _COSINE = LR_SCHEDULES = ("step", "cosine")
 _GAMMA = 0.1
@@ -28,10 +32,28 @@ def learning_rate_schedule(optimizer: Optimizer, kind: str, schedule: FixedSched
         RefusalError: for another kind.
     """
     if kind == _STEP:
-        return MultiStepLR(optimizer, [max(1, epochs // 2), max(1, epochs * 3 // 4)], _GAMMA)
+        return _StepLR(optimizer, [max(1, epochs // 2), max(1, epochs * 3 // 4)], _GAMMA)
     if kind != _COSINE:
         refuse(f"lr_schedule is {kind!r}, but it must be {_STEP} or {_COSINE}")
     return _CosineLR(optimizer, schedule.plan(epochs))
+
+
+class _StepLR(MultiStepLR):
+    """The stock scheduler, which says where a resumed run keeps the steps that it was first started with."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state, by its steps."""
+        own = dict(self.milestones)
+        super().load_state_dict(state_dict)
+        if own != (kept := dict(self.milestones)):
+            logger.warning(
+                f"The learning rate falls after epochs {_listed(kept)}, as planned when this run was first started, "
+                f"and not after {_listed(own)}: beyond its last step it stays as it is."
+            )
+
+
+def _listed(milestones: Mapping[int, int]) -> str:
+    return " and ".join(str(epoch) for epoch in sorted(milestones))
 
 
 class _CosineLR(LambdaLR):

@@ -130,11 +130,15 @@ class OverfittingProbe:
         self.best, self.best_clean = max(self.best, attacked), max(self.best_clean, clean)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best so far, and whether it is below now."""
-        return {"best": self.best, "best_clean": self.best_clean, "collapsed": self.collapsed}
+        """The best so far, whether it is below now, and what the attack was."""
+        kept = {"best": self.best, "best_clean": self.best_clean, "collapsed": self.collapsed}
+        return {**kept, "eps": self.update.eps, "budget": self.update.budget}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
+        """Go on from ``state``; what another attack left is no best to fall from."""
+        own = self.update.eps, self.update.budget
+        if (state.get("eps", own[0]), state.get("budget", own[1])) != own:
+            return
         self.best, self.best_clean = float(state["best"]), float(state["best_clean"])
         self.collapsed = bool(state["collapsed"])
 

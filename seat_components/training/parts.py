@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -10,6 +11,8 @@ from torch import nn
 
 from seat_components.networks.pretrained import unwrap
 from seat_components.networks.weight_faults import weight_faults
+
+logger = logging.getLogger(__name__)
 
 _KERNELS = ("fused", "foreach", "capturable")
 
@@ -36,7 +39,9 @@ def take_over(part: Stateful, state: Any) -> None:
         _require_usable(part, state)
         # How its kernels run is this machine's affair, not that of the one where the checkpoint was written.
         own = [{name: group[name] for name in _KERNELS if name in group} for group in part.param_groups]
+        now = [_options(group) for group in part.param_groups]
         part.load_state_dict(state)
+        _say_options_kept(now, [_options(group) for group in part.param_groups])
         for group, kernels in zip(part.param_groups, own, strict=True):
             group.update(kernels)
     elif not isinstance(part, nn.Module):
@@ -45,6 +50,23 @@ def take_over(part: Stateful, state: Any) -> None:
         raise ValueError(f"\n{faults}")
     else:
         unwrap(part).load_state_dict(state)
+
+
+def _options(group: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of an optimiser but its rate, which the run's schedule sets, and how its kernels run."""
+    return {name: value for name, value in group.items() if name not in ("params", "lr", "initial_lr", *_KERNELS)}
+
+
+def _say_options_kept(now: Sequence[Mapping[str, Any]], before: Sequence[Mapping[str, Any]]) -> None:
+    changes = {
+        f"The optimizer's {name} is {group[name]} now, and was {kept[name]} in the run that is resumed: the run keeps "
+        f"{kept[name]}."
+        for group, kept in zip(now, before, strict=True)
+        for name in group
+        if name in kept and group[name] != kept[name]
+    }
+    for change in sorted(changes):
+        logger.warning(change)
 
 
 def _require_usable(optimizer: torch.optim.Optimizer, state: Any) -> None:

@@ -59,6 +59,11 @@ class PhasedSchedule(FixedSchedule):
         """Backpropagations per batch of the whole run."""
         return sum(self.planned)
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether all phases have g = 1."""
+        return set(self.planned) == {1}
+
     def plan(self, epochs: int) -> list[int]:
         """g of each epoch; ``epochs`` is known already."""
         return [*self.planned, *[self.planned[-1]] * (epochs - len(self.planned))]
@@ -68,7 +73,7 @@ class PhasedSchedule(FixedSchedule):
         self.g = self.planned[min(epoch, len(self.planned) - 1)]
         return self.g
 
-    def _publish(self, engine: Engine) -> None:
+    def _begin(self, engine: Engine) -> None:
         if engine.state.epoch == 0 and self.left_out:
             logger.warning(
                 f"In {len(self.planned)} epochs there is none for g = {', '.join(map(str, self.left_out))}: take more "
@@ -78,7 +83,7 @@ class PhasedSchedule(FixedSchedule):
             logger.warning(
                 f"The phases were planned for {len(self.planned)} epochs: beyond them g stays at {self.planned[-1]}."
             )
-        super()._publish(engine)
+        super()._begin(engine)
 
     def state_dict(self) -> dict[str, Any]:
         """g, and the plan."""

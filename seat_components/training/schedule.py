@@ -38,10 +38,18 @@ class FixedSchedule:
         """Backpropagations per batch of each epoch, as far as they are known before; relative to each other."""
         return [self.g] * epochs
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether g is 1 in every epoch, as is known before."""
+        return self.g == 1
+
     def attach(self, engine: Engine) -> None:
         """Keep ``engine.state.replays``, which the training update reads, at this schedule's g."""
-        engine.add_event_handler(Events.STARTED, self._publish)
+        engine.add_event_handler(Events.STARTED, self._begin)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._end_of_epoch)
+
+    def _begin(self, engine: Engine) -> None:
+        self._publish(engine)
 
     def _publish(self, engine: Engine) -> None:
         engine.state.replays = self.g
@@ -122,11 +130,17 @@ class SelfAdaptiveSchedule(FixedSchedule):
         Returns:
             g for the next epoch.
         """
-        if epoch == self.update_every:
-            self.g = self.g_min
-        elif epoch > self.update_every and epoch % self.update_every == 0 and math.isfinite(gradient_norm):
-            self._check(gradient_norm)
+        if epoch % self.update_every == 0:
+            if self.g == 1:
+                self.g = self.g_min
+            elif math.isfinite(gradient_norm):
+                self._check(gradient_norm)
         return self.g
+
+    @property
+    def is_clean(self) -> bool:
+        """False: after the clean start it is 2 or more; a run that ends before says so."""
+        return False
 
     def _check(self, gradient_norm: float) -> None:
         relaxed = self.relax * gradient_norm
@@ -141,21 +155,25 @@ class SelfAdaptiveSchedule(FixedSchedule):
         if self.update_threshold == "always" or self.g != before:
             self.threshold = relaxed
 
-    def _publish(self, engine: Engine) -> None:
-        if engine.state.epoch == 0 and engine.state.max_epochs <= self.update_every:
+    def _begin(self, engine: Engine) -> None:
+        clean = (engine.state.epoch // self.update_every + 1) * self.update_every
+        if self.g == 1 and engine.state.epoch < engine.state.max_epochs <= clean:
             logger.warning(
                 f"This run of {engine.state.max_epochs} epochs ends before SEAT's first adversarial epoch, which is "
-                f"{self.update_every + 1}: it trains clean. Take more epochs, or a smaller update_every."
+                f"{clean + 1}: it trains clean. Take more epochs, or a smaller update_every."
             )
-        super()._publish(engine)
+        super()._begin(engine)
 
     def state_dict(self) -> dict[str, Any]:
         """g and the threshold."""
         return {"g": self.g, "threshold": self.threshold}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from ``state``."""
-        self.g, self.threshold = state["g"], state["threshold"]
+        """Go on from ``state``, whose g is brought within limits that have changed since, which is said."""
+        before, self.threshold = state["g"], state["threshold"]
+        self.g = before if before == 1 else min(max(before, self.g_min), self.g_max)
+        if self.g != before:
+            logger.warning(f"g was {before} in the run that is resumed: from here on it is {self.g}.")
 
 
 class GrowingSchedule(SelfAdaptiveSchedule):

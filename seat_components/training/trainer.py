@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from seat_components.refusals import refuse
 from seat_components.training.checkpoint import TrainingCheckpoint
 from seat_components.training.handlers import DataOrder, TrackedStatistics, Validation
 from seat_components.training.history import TrainingHistory
-from seat_components.training.methods import PerturbedUpdate
+from seat_components.training.methods import FreeUpdate, PerturbedUpdate
 from seat_components.training.operators import OperatorForm, OperatorTrial
 from seat_components.training.overfitting import OverfittingProbe
 from seat_components.training.parts import Stateful
@@ -31,6 +32,8 @@ from seat_components.training.schedule import FixedSchedule
 from seat_components.training.timing import EpochTiming
 from seat_components.training.update import TrainingUpdate, share_out
 from seat_components.training.weights import WeightSaver
+
+logger = logging.getLogger(__name__)
 
 
 class RobustTrainer(SupervisedTrainer):
@@ -145,6 +148,10 @@ class RobustTrainer(SupervisedTrainer):
         )
         for last in (schedule, saver, self.history, EpochLine(self.history, schedule), self.checkpoint):
             last.attach(self)
+        if "validation_cases" in self.checkpoint.changed:
+            saver.forget_best("Dice of other validation cases does not compare with that of the run so far.")
+        if isinstance(iteration_update, FreeUpdate) and isinstance(schedule, FixedSchedule) and schedule.is_clean:
+            logger.warning("g is 1 in every epoch, which trains clean, on no attacked image: take 2 or more.")
 
     @property
     def stopped_by(self) -> signal.Signals | None:

@@ -162,3 +162,15 @@ def test_a_record_that_does_not_say_what_it_is_of_is_not_gone_on_with(bundle, op
     evaluated, again = run(bundle, config, options)
     assert (evaluated, results(again)) == (2, results(record))
     assert aside(options, config) == ([old] if "val_patch_size" in unsaid else [])
+
+
+@BOTH
+def test_another_setup_is_another_record_and_one_that_says_none_goes_on(bundle, options, config):
+    said = {"evaluate": "metrics_record", "attack": "attack"}[config] + "#setup_sha256"
+    run(bundle, config, options)
+    evaluated, first = run(bundle, config, {**options, said: "aa"})
+    assert (evaluated, first["setup_sha256"]) == (0, "")
+    Path(options["output_dir"], RECORDS[config]).write_text(json.dumps({**first, "setup_sha256": "aa"}))
+    evaluated, second = run(bundle, config, {**options, said: "bb"})
+    assert (evaluated, second["setup_sha256"], results(second)) == (2, "bb", results(first))
+    assert aside(options, config) == [{**first, "setup_sha256": "aa"}]

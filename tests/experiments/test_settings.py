@@ -28,6 +28,7 @@ def plan(bundle):
     runs = {
         "seat": Run(),
         "slow": Run(train={"update_every": 3, "schedule#g_min": 3}),
+        "low": Run(train={"g_max": 2}),
         "free-5": Run(overlays=("free",), train={"replays": 5}),
         "clean": Run(overlays=("clean",)),
     }
@@ -43,7 +44,7 @@ def checkpoint(run, g):
 
 
 def test_a_runs_schedule_is_the_bundles_with_the_plans_overrides(plan):
-    seat, slow, free, clean = (schedule_of(run_config(plan, run)) for run in plan.runs)
+    seat, slow, _, free, clean = (schedule_of(run_config(plan, run)) for run in plan.runs)
     assert (seat.update_every, seat.g_min) == (1, 2)
     assert (slow.update_every, slow.g_min) == (3, 3)
     assert (free.plan(2), clean.plan(2)) == ([5, 5], [1, 1])
@@ -73,3 +74,10 @@ def test_each_setting_meets_each_run_of_seat(plan):
     assert cells["g_min = 3"] == "epoch 2: 3 for 2"
     assert cells["g_max = 8"] == "the same training"
     assert other_settings([checkpoint("free-5", [5] * 5)], plan) == ""
+
+
+def test_settings_that_exclude_a_runs_own_have_no_answer(plan):
+    lines = other_settings([checkpoint("low", [1, 2, 2, 2, 2])], plan).splitlines()
+    cells = dict(line.strip("| ").split(" | ") for line in lines[2:])
+    assert cells["g_min = 3"] == "—"
+    assert cells["g_max = 3"] == "epoch 5: 3 for 2"

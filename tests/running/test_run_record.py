@@ -3,7 +3,7 @@
 import json
 import sys
 
-from seat_components.running import write_run_record
+from seat_components.running import setup_sha256, write_run_record
 from seat_components.running.command_line import Given
 
 
@@ -40,3 +40,27 @@ def test_cases_and_config_have_fingerprints_that_forget_where_they_lie(tmp_path,
 def test_data_without_a_description_have_none(tmp_path):
     write_run_record(tmp_path, tmp_path / "nowhere", "cpu", False)
     assert json.loads((tmp_path / "run.json").read_text()).get("data", "") == ""
+
+
+def test_the_setup_of_an_evaluation_is_what_its_parts_refer_to(tmp_path, monkeypatch):
+    config = {
+        "bundle_root": ".",
+        "epochs": 3,
+        "size": [8, 8],
+        "scale": {"_target_": "ScaleIntensityd", "minv": 0.0},
+        "crop": "$[@scale, @size]",
+        "inferer": {"_target_": "SlidingWindowInferer", "roi_size": "@size", "sw_batch_size": 1},
+    }
+    (tmp_path / "train.json").write_text(json.dumps(config))
+
+    def setup(**options):
+        line = Given((str(tmp_path / "train.json"),), options, {})
+        monkeypatch.setattr("seat_components.running.provenance.given", lambda: line)
+        return setup_sha256("crop", "inferer", "absent")
+
+    own = setup()
+    assert own == setup(epochs=4, bundle_root="there") == setup(**{"inferer#sw_batch_size": 4})
+    others = setup(size=[4, 4]), setup(**{"scale#minv": 0.5}), setup(**{"inferer#overlap": 0.5})
+    assert len({own, *others}) == 4
+    monkeypatch.setattr("seat_components.running.provenance.given", lambda: None)
+    assert setup_sha256("crop") == ""

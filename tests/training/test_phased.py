@@ -52,7 +52,7 @@ def test_a_run_with_more_epochs_keeps_its_phases_and_the_last_g(caplog):
     longer = PhasedSchedule(30)
     longer.load_state_dict(first.state_dict())
     with caplog.at_level(logging.WARNING):
-        longer._publish(engine(7, 30))
+        longer._begin(engine(7, 30))
     assert "planned for 20 epochs: beyond them g stays at 5" in caplog.text
     assert [longer.update(epoch, 1.0) for epoch in (10, 11, 17, 20, 29)] == [1, 2, 5, 5, 5]
     assert longer.plan(25) == [*first.planned, 5, 5, 5, 5, 5]
@@ -60,7 +60,7 @@ def test_a_run_with_more_epochs_keeps_its_phases_and_the_last_g(caplog):
 
 def test_a_phase_without_an_epoch_is_said(caplog):
     with caplog.at_level(logging.WARNING):
-        PhasedSchedule(2)._publish(engine(0, 2))
+        PhasedSchedule(2)._begin(engine(0, 2))
     assert "none for g = 5" in caplog.text
 
 
