@@ -116,11 +116,14 @@ def _require_scan(header: Any, file: Path) -> None:
         raise ScanError(f"holds {file.name}, an RGB colour image, but a scan has one intensity per voxel")
     if "MOSAIC" in [str(word).upper() for word in header.get("ImageType", ())]:
         raise ScanError(f"holds {file.name}, a mosaic with all slices side by side: convert it with dcm2niix")
-    if str(header.get("PhotometricInterpretation", "")).strip() == "MONOCHROME1":
+    photometric = str(header.get("PhotometricInterpretation", "")).strip()
+    if photometric == "MONOCHROME1":
         # GDCM inverts the stored values before it rescales them, and in HU they are others then.
         raise ScanError(
             f"holds {file.name}, which is MONOCHROME1, bright where values are low: convert it with dcm2niix"
         )
+    if photometric not in ("", "MONOCHROME2"):
+        raise ScanError(f"holds {file.name}, which is {photometric}, a colour image, but a scan has intensities")
     if header.get("ModalityLUTSequence"):
         raise ScanError(f"holds {file.name}, whose values go through a table (Modality LUT), which GDCM does not apply")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from seat_components.data.expectation import Percentiles
 from seat_components.data.geometry import Survival, corner_shift, edge_lengths, numbers
 from seat_components.data.slabs import WHOLE_TOLERANCE, Array, ScanError, Volume, as_bytes, listing, strange_values
 
+_SOURCE_LINE = re.compile(r"\S+\.(cxx|hxx|txx|h):\d+:")  # ITK's errors begin with theirs
 _GRID_TOLERANCE = 0.1  # of a voxel: more than headers lose by rounding, less than any Dice would notice
 _LARGEST = 1e37  # beyond it, differences and splines leave float32, in which networks compute
 _LEVELS = 256  # that float32 must be able to tell apart between an image's darkest and its brightest value
@@ -26,8 +28,9 @@ def unreadable(error: Exception) -> str:
         return str(error)
     if isinstance(error, DAMAGE):
         return why_damaged(error)
-    reason = str(error).strip().splitlines() or [type(error).__name__]
-    return f"cannot be read to the end ({reason[0]}); it is missing, truncated, damaged or not an image"
+    lines = [line for line in str(error).strip().splitlines() if not _SOURCE_LINE.fullmatch(line)]
+    reason = lines[0] if lines else type(error).__name__
+    return f"cannot be read to the end ({reason}); it is missing, truncated, damaged or not an image"
 
 
 def image_fault(image: Volume, channels: int, labelled: bool) -> str | Percentiles:

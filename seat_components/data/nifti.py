@@ -22,6 +22,7 @@ NIFTI = (".nii", ".nii.gz", PAIR)
 _MOST_ALONG_AXIS = 2**13
 _MOST_VOXELS = 2**31  # all channels together
 _MOST_HEADER = 2**24  # bytes before the voxels; extensions of the header are read at once
+_EXTENDER = 4  # bytes between a header and what follows in the same file
 _MOST_BEHIND = 2**20  # bytes behind the voxels
 _DEFLATE = 1032  # a byte of a gzip file unpacks to that many at most
 
@@ -45,9 +46,18 @@ def _open_image(path: str | Path) -> tuple[Any, Any]:
         return _open_pair(Path(path), _PAIRS[kind], header), header
     packed = _is_packed(path)
     size = Path(path).stat().st_size
-    _require_possible(header, (size + 1) * _DEFLATE if packed else size)
+    _require_possible(header, (size + 1) * _DEFLATE if packed else size, first=header.sizeof_hdr + _EXTENDER)
     stream = gzip.GzipFile(path) if packed else None
     return kind.from_file_map({"image": FileHolder(str(path), stream)}), header
+
+
+def image_header(path: str | Path) -> Any:
+    """A copy of a NIfTI file's header, its extensions included, as nibabel mends it; of whatever letters its ending is.
+
+    Raises:
+        ValueError, OSError, zlib.error: if the file is none, or cannot be read.
+    """
+    return _open_image(path)[0].header.copy()
 
 
 def _require_end(image: Any) -> None:
@@ -91,8 +101,14 @@ def _stated_header(path: str | Path) -> tuple[type[Any], Any]:
         return kind, kind.header_class(start + stream.read(size - 4), check=False)
 
 
-def _require_possible(header: Any, most_bytes: int) -> None:
-    """Raise ValueError where a header states a size that no scan has, or that its file cannot hold."""
+def _require_possible(header: Any, most_bytes: int, first: int = 0) -> None:
+    """Raise ValueError where a header states a size that no scan has, or voxels that its file cannot hold.
+
+    Args:
+        header: of the file.
+        most_bytes: that the file with the voxels can have.
+        first: the byte of that file from which on there can be voxels.
+    """
     dims = [int(size) for size in header["dim"]]
     shape = dims[1 : 1 + dims[0]]
     if not (0 < dims[0] <= 7 and all(0 < size <= _MOST_ALONG_AXIS for size in shape)):
@@ -103,9 +119,9 @@ def _require_possible(header: Any, most_bytes: int) -> None:
     if voxels > _MOST_VOXELS:
         raise ValueError(f"its header states the shape {shape}, which are more than {_MOST_VOXELS} voxels")
     start = float(header["vox_offset"])
-    if not 0 <= start <= _MOST_HEADER:
+    if not first <= start <= _MOST_HEADER:
         raise ValueError(
-            f"its header states that voxels begin at byte {start:g}, but {_MOST_HEADER} is the most allowed"
+            f"its header states that voxels begin at byte {start:g}, but it must be {first} to {_MOST_HEADER}"
         )
     if (stated := int(start) + voxels * header.get_data_dtype().itemsize) > most_bytes:
         raise ValueError(f"its header states {stated} bytes, but the file can hold {most_bytes} at most: truncated")

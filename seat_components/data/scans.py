@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seat_components.data.agreement import require_agreement
 from seat_components.data.dicom_series import Choice
+from seat_components.data.earlier_masks import VOLUMES, earlier_masks, is_mask_of
 from seat_components.data.index import read_dataset
 from seat_components.data.nnunet import joined
 from seat_components.data.reading import FORMATS
 from seat_components.data.search import Found, only_file, search_folder, shortened
+from seat_components.files import is_there
 from seat_components.refusals import refuse
 from seat_components.scan_files import case_name, channel_files
 
 logger = logging.getLogger(__name__)
 
 _LIST = "dataset.json"
+_LONGEST_NAME = 200  # bytes; a file that is being written has more in its name, and file systems end at 255
 
 
 class ScanList(list[dict[str, str]]):
@@ -53,8 +57,9 @@ def inference_datalist(
 
     Raises:
         RefusalError: if the folder or a listed file is missing, if dataset.json contradicts the channels, if there is
-            no scan, if a DICOM folder holds several series and ``series`` does not name one, if two scans have one
-            name, so that the second mask would overwrite the first, or if a mask would overwrite a scan.
+            no scan or one after whose name no mask can be called, if a DICOM folder holds several series and ``series``
+            does not name one, if two scans have one name, so that the second mask would overwrite the first, or if a
+            mask would overwrite a scan, or a file that is not known as this scan's mask.
     """
     folder = Path(dataset_dir)
     if folder.is_file():
@@ -77,6 +82,7 @@ def inference_datalist(
             )
         )
     _refuse_shared_names(found.scans, folder)
+    _refuse_unwritable_names(found.scans, folder)
     if output_dir is not None:
         _refuse_overwriting(found.scans, folder, Path(output_dir))
     for line in shortened(found.lines()):
@@ -120,11 +126,31 @@ def _refuse_shared_names(scans: Sequence[Path], folder: Path) -> None:
         by_name[name] = scan
 
 
+def _refuse_unwritable_names(scans: Sequence[Path], folder: Path) -> None:
+    """Before hours of predictions, of which the last could not be written."""
+    for scan in scans:
+        name = Path(scan_name(scan, folder)).name
+        try:
+            length = len(name.encode())
+        except UnicodeEncodeError:
+            refuse(f"{os.fsencode(scan)!r} has a name that is no UTF-8, so that no record can hold it: rename it.")
+        if length > _LONGEST_NAME:
+            refuse(f"{scan} has a name of {length} bytes, but its mask's can have {_LONGEST_NAME}: rename it.")
+
+
 def _refuse_overwriting(scans: Sequence[Path], folder: Path, output_dir: Path) -> None:
+    earlier = earlier_masks(output_dir)
     for scan in scans:
         mask = output_dir / f"{scan_name(scan, folder)}.nii.gz"
         if mask.parent.resolve() in (scan.resolve().parent, scan.resolve()):
             refuse(
                 f"output_dir {output_dir} is the folder of {scan}: a mask has its scan's name and would overwrite it. "
                 "Take another --output_dir."
+            )
+        entry = earlier.get(f"{scan_name(scan, folder)}.nii.gz")
+        if is_there(mask) and not (entry and is_mask_of(entry, scan)):
+            whose = f"is that of {entry['scan']}" if entry else f"is not known as its mask by a {VOLUMES} there"
+            refuse(
+                f"{mask}, where the mask of {scan} would go, is there already and {whose}: it would be overwritten. "
+                "Take another --output_dir, or move it away."
             )

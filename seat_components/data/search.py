@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seat_components.data.dicom_series import Choice, choose_series, dicom_files, series_of
+from seat_components.data.earlier_masks import VOLUMES
 from seat_components.data.index import is_litter
 from seat_components.data.itk_files import raw_of
 from seat_components.data.nifti import PAIR, companion
@@ -15,8 +16,6 @@ from seat_components.data.reading import FORMATS
 from seat_components.data.slabs import ScanError
 from seat_components.refusals import refuse
 
-# What an inference writes beside its masks: a folder that holds one is no folder of scans.
-VOLUMES = "volumes.json"
 _LITTER = ("__MACOSX",)
 
 
@@ -87,11 +86,11 @@ def only_file(file: Path) -> Found:
 
 
 def _walk(root: Path, skipped: str | Path | None, found: Found) -> Iterator[tuple[Path, list[Path]]]:
-    """Each folder with its files; links are followed, but no folder is entered twice."""
+    """Each folder with its files; links are followed, after all that is no link, but no folder is entered twice."""
     seen = {Path(skipped).resolve()} if skipped is not None and Path(skipped).resolve() != root.resolve() else set()
-    waiting = [root]
-    while waiting:
-        folder = waiting.pop()
+    waiting, linked = [root], list[Path]()
+    while waiting or linked:
+        folder = (waiting or linked).pop()
         if folder.resolve() in seen:
             continue
         seen.add(folder.resolve())
@@ -99,7 +98,9 @@ def _walk(root: Path, skipped: str | Path | None, found: Found) -> Iterator[tupl
             found.left_out.append((folder, reason))
             continue
         entries = sorted(entry for entry in folder.iterdir() if not is_litter(entry) and entry.name not in _LITTER)
-        waiting += [entry for entry in entries if entry.is_dir()]
+        for entry in entries:
+            if entry.is_dir():
+                (linked if entry.is_symlink() else waiting).append(entry)
         yield folder, [entry for entry in entries if not entry.is_dir()]
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from seat_components.attacks import WindowwiseInferer
 from seat_components.attacks.reading import OUTPUTS, SIGMOID, SOFTMAX
 from seat_components.data import check_cases, open_scan, read_dataset
+from seat_components.data.faults import unreadable
 from seat_components.evaluation.attack_update import CaseAttack
 from seat_components.evaluation.dice import ABSENT_CLASS_RULE
 from seat_components.evaluation.identity import data_description, name_of, versions
@@ -90,7 +91,7 @@ def attack_model(asked: Asked) -> None:
     remaining = [dict(case) for case in attack.remaining(cases)]
     if remaining:
         values = {0, *(value for channel in channels for value in channel.values)}
-        check_cases(remaining, labels=values, channels=open_scan(remaining[0]["image"]).channels)
+        check_cases(remaining, labels=values, channels=_channels(remaining[0]["image"]))
         prepare = source.preprocessing() if source else as_in_the_file()
         patch, least = (None, window) if settings["scope"] == "volume" else (window, None)
         made_of = [channel.values for channel in channels] if overlapping else None
@@ -99,6 +100,14 @@ def attack_model(asked: Asked) -> None:
     print(attack.report())
     del lock
     _report(asked.out)
+
+
+def _channels(scan: str) -> int:
+    """How many channels a scan has, which all others must share."""
+    try:
+        return open_scan(scan).channels
+    except Exception as error:
+        refuse(f"{scan} {unreadable(error)}.")
 
 
 def _run(

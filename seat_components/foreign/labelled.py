@@ -62,7 +62,7 @@ def paired_cases(images: Path, labels: Path) -> tuple[list[CaseFiles], str]:
         found, by_name = only_file(images), {scan_name(images, images): only_file(labels).scans[0]}
     else:
         found = _search(images, skipped=labels)
-        by_name = {scan_name(label, labels): label for label in _search(labels, skipped=images).scans}
+        by_name = _named(_search(labels, skipped=images).scans, labels)
     wanted = {scan: scan_name(scan, images) for scan in found.scans}
     pairs = {scan: by_name.get(name) or by_name.get(name.removesuffix(_CHANNEL)) for scan, name in wanted.items()}
     if without := [str(scan) for scan, label in pairs.items() if label is None]:
@@ -71,6 +71,16 @@ def paired_cases(images: Path, labels: Path) -> tuple[list[CaseFiles], str]:
     cases = [{"image": str(scan), "label": str(label)} for scan, label in pairs.items()]
     _refuse_shared_names(cases)
     return cases, f"{len(cases)} scan(s) of {images} with labels of {labels}"
+
+
+def _named(files: Sequence[Path], folder: Path) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for file in files:
+        name = scan_name(file, folder)
+        if name in named:
+            refuse(f"{named[name]} and {file} would both be the label of {name}: take one away.")
+        named[name] = file
+    return named
 
 
 def _search(place: Path, skipped: Path) -> Found:

@@ -14,7 +14,7 @@ from monai.data import FolderLayoutBase, NibabelWriter
 from monai.transforms import Invertd, MapTransform
 from scipy import ndimage
 
-from seat_components.data.nifti import NIFTI
+from seat_components.data.nifti import NIFTI, image_header
 from seat_components.data.scans import scan_name
 from seat_components.files import write_atomically
 from seat_components.refusals import refuse
@@ -44,11 +44,13 @@ class InvertToLabelsd(Invertd):
         """``data`` with masks under ``keys``.
 
         Raises:
-            RefusalError: naming the scan, if a probability is not finite: the most probable class would be any.
+            RefusalError: naming the scan, if it, or a probability, is not finite: the most probable class would be any.
         """
         for key, orig_key in self.key_iterator(data, self.orig_keys):
+            scan = getattr(data[orig_key], "meta", {}).get("filename_or_obj", orig_key)
+            if not torch.isfinite(data[orig_key]).all():
+                refuse(f"{scan} has voxels that are NaN or infinite, but intensities must be finite.")
             if not torch.isfinite(data[key]).all():
-                scan = getattr(data[orig_key], "meta", {}).get("filename_or_obj", orig_key)
                 refuse(
                     f"{scan}: what the network gives for it is not finite (NaN or infinity), so that no mask follows. "
                     "Try --amp False; if that does not help, train the network anew."
@@ -128,10 +130,10 @@ class MaskWriter(NibabelWriter):
         source = channel_files(meta.get("filename_or_obj", ""))[0]
         self._header: Any = None
         if source.lower().endswith(NIFTI) and Path(source).is_file():
-            scan = nibabel.load(source)
-            if tuple(scan.shape[:3]) != tuple(self.data_obj.shape[:3]):
-                raise ValueError(f"The mask has shape {self.data_obj.shape}, but {source} has {scan.shape[:3]}.")
-            self._header = scan.header.copy()
+            self._header = image_header(source)
+            shape = tuple(self._header.get_data_shape()[:3])
+            if shape != tuple(self.data_obj.shape[:3]):
+                raise ValueError(f"The mask has shape {self.data_obj.shape}, but {source} has {shape}.")
 
     def write(self, filename: Any, verbose: bool = False, **_: Any) -> None:
         """Write the mask."""

@@ -13,10 +13,11 @@ import torch
 from ignite.engine import Engine, Events
 
 from seat_components.bundles.results import method_of
+from seat_components.data.earlier_masks import VOLUMES, earlier_masks
 from seat_components.data.geometry import edge_lengths
 from seat_components.data.notices import notices
 from seat_components.data.scans import scan_name
-from seat_components.data.search import VOLUMES, shortened
+from seat_components.data.search import shortened
 from seat_components.device import described
 from seat_components.evaluation.identity import sha256
 from seat_components.files import write_text_atomically
@@ -28,7 +29,7 @@ class VolumesRecord:
     """Record voxels and ml of each label per scan, and say at the end what was done.
 
     A handler of an evaluator whose output holds ``pred``, a mask (1, X, Y, Z) as MetaTensor in the scan's grid. The
-    record is written scan by scan, and is of this run alone.
+    record is written scan by scan. What earlier runs wrote into the same folder stays in it, as long as its masks do.
 
     Args:
         output_dir: where the masks go.
@@ -60,6 +61,7 @@ class VolumesRecord:
         self.computed = ComputedRecord(**described(self.device))
         self.left_out: list[str] = list(getattr(scans, "left_out", ()))
         self.cases: list[dict[str, Any]] = []
+        self.earlier: dict[str, dict[str, Any]] = {}
         self.started = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
@@ -70,6 +72,7 @@ class VolumesRecord:
 
     def _start(self, engine: Engine) -> None:
         self.cases, self.started = [], time.monotonic()
+        self.earlier = earlier_masks(self.output_dir)
         self.computed = ComputedRecord(**described(self.device, bool(engine.amp), engine.network))
         file = Path(str(self.weights["file"]))
         digest = sha256(file)
@@ -101,13 +104,21 @@ class VolumesRecord:
             "warnings": notices(scan),
         }
 
+    def _kept(self) -> list[dict[str, Any]]:
+        """The cases of earlier runs; those of other weights say so."""
+        done = {case["mask"] for case in self.cases}
+        kept = [case for mask, case in self.earlier.items() if mask not in done]
+        return [
+            {name: value for name, value in case.items() if (name, value) != ("weights", self.weights)} for case in kept
+        ]
+
     def content(self) -> dict[str, Any]:
         """The whole record."""
         return {
             "weights": self.weights,
             **self.computed.as_json(),
             "seconds": round(time.monotonic() - self.started, 3),
-            "cases": self.cases,
+            "cases": [*self._kept(), *self.cases],
             "left_out": self.left_out,
         }
 

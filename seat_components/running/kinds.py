@@ -41,8 +41,13 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    """Whether a file or folder may have this name; ``~`` is the shell's, to which nobody here gives a meaning."""
+    """Whether a config may name a file or folder so.
+
+    ``~`` is the shell's, to which nobody here gives a meaning; of ``#`` MONAI makes ``::``, in every text of a config.
+    """
     if not isinstance(value, str | Path) or not str(value).strip() or str(value).startswith("~"):
+        return False
+    if "#" in str(value) or "::" in str(value):
         return False
     name = str(value).encode("utf-8", "replace")
     return (
@@ -131,9 +136,9 @@ COUNT = whole(0)
 NUMBER: Rule = (is_number, "a number")
 TEXT: Rule = (_is_text, "a text of one line")
 FLAG: Rule = (lambda value: isinstance(value, bool), "True or False")
-HOME = " (with the home folder written out, not as ~)"
+HOME = " (with the home folder written out, not as ~, and without #, of which MONAI makes ::)"
 PATH: Rule = (_is_path, f"a path{HOME}")
-WRITABLE: Rule = (_is_writable, "a folder that can be made and written in")
+WRITABLE: Rule = (_is_writable, f"a folder that can be made and written in{HOME}")
 SIZE: Rule = (is_size, "three whole numbers of voxels, each 1 or more, such as [32,48,32]")
 NAMES: Rule = (_are_names, 'an object of distinct names by number, {"0": first, "1": second, …}')
 COMPONENT: Rule = (_is_component, 'a component, {"_target_": its class or function, …its arguments}, or an expression')

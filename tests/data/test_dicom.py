@@ -177,6 +177,8 @@ def test_values_that_gdcm_would_make_others_of_are_refused(tmp_path):
     """HU of MONOCHROME1 are inverted before they are rescaled, and a Modality LUT is left out."""
     write_slices(tmp_path / "inverted", noise(SHAPE), AXIAL, PhotometricInterpretation="MONOCHROME1")
     assert "is MONOCHROME1" in refused(tmp_path / "inverted")
+    write_slices(tmp_path / "palette", noise(SHAPE), AXIAL, PhotometricInterpretation="PALETTE COLOR")
+    assert "is PALETTE COLOR, a colour image" in refused(tmp_path / "palette")
     table = Dataset()
     table.LUTDescriptor, table.LUTData = [256, 0, 16], bytes(512)
     write_slices(tmp_path / "table", noise(SHAPE), AXIAL, ModalityLUTSequence=Sequence([table]))

@@ -123,3 +123,15 @@ def test_analyze_files_are_named(tmp_path):
     nib.save(nib.AnalyzeImage(noise(), np.eye(4)), tmp_path / "a.img")
     with pytest.raises(ScanError, match="Analyze format, which states no orientation"):
         open_scan(tmp_path / "a.hdr")
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+def test_voxels_cannot_begin_within_the_header(tmp_path, kind):
+    path = tmp_path / "a.nii"
+    nib.save(kind(np.ones((4, 5, 6), np.int16), np.eye(4)), path)
+    content = bytearray(path.read_bytes())
+    place, size = (108, 4) if kind is nib.Nifti1Image else (168, 8)
+    content[place : place + size] = bytes(size)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="voxels begin at byte 0, but it must be"):
+        open_scan(path)

@@ -110,3 +110,46 @@ def test_a_list_with_a_byte_order_mark_is_read_and_backslashes_are_hinted_at(tmp
     (tmp_path / "dataset.json").write_text(json.dumps({"test": [r".\imagesTs\a.nii.gz"]}))
     with pytest.raises(RefusalError, match=r"has backslashes, as on Windows.*'\./imagesTs/a\.nii\.gz'"):
         inference_datalist(tmp_path)
+
+
+def earlier(folder: Path, mask: str, scan: Path) -> None:
+    """A mask and the record of it, as an inference leaves them."""
+    touch(folder / mask)
+    (folder / "volumes.json").write_text(json.dumps({"weights": {}, "cases": [{"mask": mask, "scan": str(scan)}]}))
+
+
+def test_a_mask_of_the_same_scan_is_written_again(tmp_path: Path) -> None:
+    touch(tmp_path / "scans" / "a.nii.gz")
+    earlier(tmp_path / "masks", "a.nii.gz", tmp_path / "scans" / "a.nii.gz")
+    assert len(inference_datalist(tmp_path / "scans", tmp_path / "masks")) == 1
+
+
+def test_what_is_not_known_as_the_scans_mask_is_not_overwritten(tmp_path: Path) -> None:
+    """Experts' labels bear their scans' names, and scans of many patients are called alike."""
+    touch(tmp_path / "imagesTr" / "a.nii.gz", tmp_path / "labelsTr" / "a.nii.gz", tmp_path / "p2" / "a.nii.gz")
+    with pytest.raises(
+        RefusalError, match=r"labelsTr/a.nii.gz, where the mask of .* is there already and is not known"
+    ):
+        inference_datalist(tmp_path / "imagesTr", tmp_path / "labelsTr")
+    earlier(tmp_path / "masks", "a.nii.gz", tmp_path / "imagesTr" / "a.nii.gz")
+    with pytest.raises(RefusalError, match=r"is there already and is that of .*imagesTr/a.nii.gz"):
+        inference_datalist(tmp_path / "p2" / "a.nii.gz", tmp_path / "masks")
+    (tmp_path / "masks" / "volumes.json").write_text("[[[")
+    with pytest.raises(RefusalError, match="is not known as its mask"):
+        inference_datalist(tmp_path / "imagesTr", tmp_path / "masks")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("M\udcfcller.nii.gz", "no UTF-8"), (f"{'a' * 201}.nii.gz", "name of 201 bytes")]
+)
+def test_a_name_that_no_mask_can_have_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
+    touch(tmp_path / "a.nii.gz", tmp_path / name)
+    with pytest.raises(RefusalError, match=words):
+        inference_datalist(tmp_path)
+
+
+def test_a_folder_is_found_under_its_own_name_before_a_links(tmp_path: Path) -> None:
+    touch(tmp_path / "all" / "real" / "deep" / "s.nii.gz", tmp_path / "all" / "real" / "t.nii.gz")
+    (tmp_path / "all" / "z_link").symlink_to(tmp_path / "all" / "real" / "deep")
+    (tmp_path / "all" / "real" / "loop").symlink_to(tmp_path / "all")
+    assert found(tmp_path / "all") == ["real/deep/s.nii.gz", "real/t.nii.gz"]

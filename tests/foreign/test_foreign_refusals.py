@@ -59,6 +59,9 @@ REFUSED_WITHOUT_DATA = {
     f"net.ts --label-names a b c --images scans --labels scans {NONE}": "lie in two folders",
     f"net.ts --label-names a b c --images scans --labels nowhere {NONE}": "--labels nowhere is neither",
     f"net.ts --label-names a b c --images scans --labels masks {NONE}": "1 of 2 scan.* have no label.*two.nii.gz",
+    f"net.ts --label-names a b c --images colour --labels masks {NONE}": "colour/one.nii.gz is an RGB colour image",
+    f"net.ts --label-names a b c --images damaged --labels masks {NONE}": "damaged/one.nii.gz cannot be read",
+    f"net.ts --label-names a b c --images masks --labels twice {NONE}": "would both be the label of one",
     f"net.ts --label-names a b c --images none --labels masks {NONE}": "holds no file",
     "broken_preprocessing --data DATA -o out --label-names a b c": "cannot be prepared as a scan",
     "other_names --data DATA -o out": "Label 2 is 'Posterior' in dataset.json, but 'tumour'",
@@ -72,10 +75,15 @@ REFUSED_WITHOUT_DATA = {
 @pytest.fixture
 def odd_forms(forms):
     """Beside the forms of a network, what is none."""
-    for folder in ("scans", "masks", "none"):
+    for folder in ("scans", "masks", "none", "colour", "damaged", "twice"):
         (forms / folder).mkdir()
     for name in ("scans/one", "scans/two", "masks/one"):
         nibabel.save(nibabel.Nifti1Image(np.eye(3)[None].astype(np.float32), np.eye(4)), f"{name}.nii.gz")
+    for name in ("one.nii", "one.nii.gz"):
+        nibabel.save(nibabel.Nifti1Image(np.eye(3)[None].astype(np.float32), np.eye(4)), f"twice/{name}")
+    rgb = np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(rgb, np.eye(4)), "colour/one.nii.gz")
+    (forms / "damaged" / "one.nii.gz").write_text("none")
     (forms / "broken.py").write_text("1 / 0\n")
     (forms / "empty.onnx").write_text("nothing")
     zoo_bundle(forms / "bare", [], network_def=None, network=None)

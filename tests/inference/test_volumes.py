@@ -82,3 +82,36 @@ def test_one_word_chooses_the_series_of_every_patient(bundle, tmp_path):
     for patient in "ab":
         mask = nib.load(tmp_path / "masks" / f"{patient}.nii.gz")
         assert np.array_equal(mask.dataobj, above_mean(noise((16, 14, 12), 1)))
+
+
+def test_what_was_measured_before_stays_as_long_as_its_mask_does(bundle, tmp_path):
+    for name in "abc":
+        save(noise((16, 14, 12)), tmp_path / "scans" / f"{name}.nii.gz")
+    masks = tmp_path / "masks"
+
+    def cases(scan):
+        infer(bundle, tmp_path / "scans" / f"{scan}.nii.gz", masks)
+        return json.loads((masks / "volumes.json").read_text())["cases"]
+
+    cases("a")
+    first = cases("b")
+    (masks / "a.nii.gz").unlink()
+    second = cases("c")
+    assert [[case["mask"] for case in known] for known in (first, second)] == [
+        ["a.nii.gz", "b.nii.gz"],
+        ["b.nii.gz", "c.nii.gz"],
+    ]
+    assert first[1] == second[0]
+    record = json.loads((masks / "volumes.json").read_text())
+    record["weights"]["sha256"] = "of others"
+    (masks / "volumes.json").write_text(json.dumps(record))
+    again = cases("c")
+    assert [case.get("weights", {}).get("sha256") for case in again] == ["of others", None]
+
+
+def test_letters_of_an_ending_matter_to_no_mask(bundle, tmp_path):
+    save(noise((16, 14, 12)), tmp_path / "a.nii.gz")
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "a.nii.gz").rename(tmp_path / "scans" / "A.Nii.Gz")
+    infer(bundle, tmp_path / "scans", tmp_path / "masks")
+    assert [file.name for file in (tmp_path / "masks").glob("*.nii.gz")] == ["A.nii.gz"]

@@ -95,6 +95,14 @@ def test_an_odd_value_of_any_id_is_accepted_or_refused_in_words(bundle, odd, mon
             assert all(isinstance(fault, str) and fault for fault in faults)
 
 
+@pytest.mark.parametrize("name", ["dataset_dir", "output_dir", "ckpt_dir", "weights", "bundle_root"])
+@pytest.mark.parametrize("path", ["study #3", "study ::3"])
+def test_a_path_that_monai_would_change_is_refused(name, path, tmp_path):
+    """In every text of a config it makes :: of #: results went to a folder of another name."""
+    (fault,) = value_faults({name: str(tmp_path / path)})
+    assert "without #, of which MONAI makes ::" in fault
+
+
 def test_a_link_in_a_circle_is_no_folder(tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     for path in (tmp_path / "circle", tmp_path / "circle" / "below"):

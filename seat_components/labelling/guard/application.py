@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from seat_components.labelling.guard.bodies import Body, read_body, sender
 from seat_components.labelling.guard.endpoints import ENDPOINTS, PLACES, Endpoint
+from seat_components.labelling.guard.failures import answered
 from seat_components.labelling.guard.gate import Gate
 from seat_components.labelling.guard.kinds import IMAGE, Context, RefusedError, Served
 from seat_components.labelling.guard.values import check, read_query
@@ -66,7 +67,8 @@ class Guard:
             async with read_body(scope, receive, endpoint.body, context) as body:
                 if endpoint.path == "/infer/{models}" and "session_id" not in query and "file" not in body.files:
                     check("image", query.get("image"), IMAGE, context)
-                await self.application(_passed_on(scope, headers, query, body), sender(body, receive), send)
+                passed, body_sent = _passed_on(scope, headers, query, body), sender(body, receive)
+                await answered(lambda hold: self.application(passed, body_sent, hold), scope, receive, send)
         except RefusedError as refused:
             content = {"detail": str(refused), "field": refused.name, "rule": refused.rule}
             await JSONResponse(content, refused.status)(scope, receive, send)
