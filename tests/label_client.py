@@ -36,6 +36,12 @@ class LabelClient:
         """The mask of an image, as the bytes of its NIfTI file."""
         return self._call("POST", f"/infer/{model}?image={quote(image)}&output=image", *_form({"params": "{}"}))
 
+    def infer_own(self, model: str, scan: Path) -> bytes:
+        """The mask of a scan that the server does not have, uploaded in a session."""
+        opened = _content(self._call("PUT", "/session/", *_form({"client_id": "user"}, {"files": scan})))
+        target = f"/infer/{model}?session_id={opened['session_id']}&output=image"
+        return self._call("POST", target, *_form({"params": "{}"}))
+
     def upload_label(self, image: str, label: Path, tag: str = "final") -> dict[str, Any]:
         """Store a label for an image."""
         body = _form({"params": "{}"}, {"label": label})

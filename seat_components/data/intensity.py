@@ -12,6 +12,8 @@ from monai.transforms import MapTransform, RandomizableTransform
 from numpy.typing import NDArray
 from torch import Tensor
 
+from seat_components.refusals import refuse
+
 
 class ClipIntensityd(MapTransform):
     """Clip every channel to its own interval, such as the task's published [p0.5, p99.5].
@@ -44,7 +46,8 @@ class ClipIntensityd(MapTransform):
         for key in self.key_iterator(result):
             image = result[key]
             if image.shape[0] != len(self.lower):
-                raise ValueError(f"'{key}' has {image.shape[0]} channels, but bounds are given for {len(self.lower)}")
+                scan = getattr(image, "meta", {}).get("filename_or_obj", f"'{key}'")
+                refuse(f"{scan} has {image.shape[0]} channels, but bounds are given for {len(self.lower)}")
             lower, upper = (_per_channel(bound, image) for bound in (self.lower, self.upper))
             result[key] = torch.clamp(image, lower, upper)
         return result

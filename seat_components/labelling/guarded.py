@@ -26,6 +26,10 @@ class _Served:
         # A DICOMweb server is asked only where the image is needed.
         return self.has_archive() or bool(app_instance().datastore().get_image_uri(image))
 
+    def has_session(self, session: str) -> bool:
+        sessions = app_instance().sessions()
+        return sessions is not None and sessions.get_session(session) is not None
+
     def has_archive(self) -> bool:
         return not isinstance(app_instance().datastore(), LocalDatastore)
 

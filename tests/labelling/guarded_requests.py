@@ -64,6 +64,9 @@ class Served:
     def has_image(self, image):
         return image == IMAGE
 
+    def has_session(self, session):
+        return session == SESSION
+
     def has_archive(self):
         return self.archive
 

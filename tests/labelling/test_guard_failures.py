@@ -37,6 +37,12 @@ def test_a_refused_scan_is_answered_in_its_words(kind):
     assert (status, json.loads(body), raised) == (422, {"detail": "x.nii.gz is an RGB colour image"}, None)
 
 
+def test_a_damaged_scan_is_called_damaged():
+    status, body, raised = answer(500, EOFError("ended before the marker"))
+    assert (status, raised) == (422, None)
+    assert "The image cannot be read to the end: it is truncated" in json.loads(body)["detail"]
+
+
 def test_other_failures_go_on_to_the_log():
     status, body, raised = answer(500, KeyError("image"))
     assert (status, body) == (500, b"Internal Server Error")

@@ -135,3 +135,13 @@ def test_viewers_look_around():
     assert ask("GET", "/auth/").passed, "Slicer asks whether there is a login; MONAI Label answers 404"
     sample = ask("POST", "/activelearning/random", JSON, b'{"client_id": "user-xyz"}')
     assert json.loads(sample.passed["body"]) == {"client_id": "user-xyz"}
+
+
+def test_a_session_that_nobody_opened_is_no_image():
+    body, headers = multipart([("params", json.dumps(SLICER_INFERENCE))])
+    unknown = SESSION.replace("0", "1")
+    answer = ask("POST", f"/infer/{MODEL}?session_id={unknown}", headers, body)
+    assert (answer.status, answer.passed) == (404, None)
+    assert json.loads(answer.body)["field"] == "session_id"
+    assert ask("POST", f"/infer/{MODEL}?image=unknown&session_id={unknown}", headers, body).refused
+    assert ask("POST", f"/infer/{MODEL}?image={IMAGE}&session_id={unknown}", headers, body).passed

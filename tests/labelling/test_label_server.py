@@ -84,6 +84,10 @@ def session(python, folder, task, cases):
         assert client.batch_infer(model)["status"] == "DONE"
         labels = client.datastore()["objects"][last]["labels"]
         assert labels["original"]["info"]["model"] == model
+        colour = folder / "colour.nii.gz"
+        nib.save(nib.Nifti1Image(np.zeros((8, 8, 8), [(name, "u1") for name in "RGB"]), np.eye(4)), colour)
+        with pytest.raises(RefusalError, match="is an RGB colour image"):
+            client.infer_own(model, colour)
         require_clean_log(server)
     require_ended(server)
     return quality

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -65,8 +66,8 @@ class Guard:
             endpoint, context = self._endpoint(scope, headers)
             query = read_query(scope["query_string"], endpoint.query, context)
             async with read_body(scope, receive, endpoint.body, context) as body:
-                if endpoint.path == "/infer/{models}" and "session_id" not in query and "file" not in body.files:
-                    check("image", query.get("image"), IMAGE, context)
+                if endpoint.path == "/infer/{models}" and "file" not in body.files:
+                    self._require_image(query, context)
                 passed, body_sent = _passed_on(scope, headers, query, body), sender(body, receive)
                 await answered(lambda hold: self.application(passed, body_sent, hold), scope, receive, send)
         except RefusedError as refused:
@@ -74,6 +75,15 @@ class Guard:
             await JSONResponse(content, refused.status)(scope, receive, send)
         except ClientDisconnect:
             return
+
+    def _require_image(self, query: Mapping[str, object], context: Context) -> None:
+        """Refuse to infer on nothing: what a session uploaded counts, else the image of that name."""
+        session = query.get("session_id")
+        if session is not None and self.served.has_session(str(session)):
+            return
+        if session is not None and "image" not in query:
+            raise RefusedError(404, "session_id", "must be a session that is open here")
+        check("image", query.get("image"), IMAGE, context)
 
     def _endpoint(self, scope: Scope, headers: Headers) -> tuple[Endpoint, Context]:
         context = Context(self.served)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from seat_components.data.compressed import DAMAGE, why_damaged
 from seat_components.data.slabs import ScanError
 from seat_components.refusals import RefusalError, causes
 
@@ -34,7 +35,7 @@ async def answered(call: Callable[[Send], Awaitable[None]], scope: Scope, receiv
     try:
         await call(hold)
     except Exception as error:
-        if held and (words := spoken(error)):
+        if held and (words := _spoken(error)):
             await JSONResponse({"detail": words}, _REFUSED)(scope, receive, send)
             return
         for message in held:
@@ -44,7 +45,11 @@ async def answered(call: Callable[[Send], Awaitable[None]], scope: Scope, receiv
         await send(message)
 
 
-def spoken(error: BaseException) -> str:
-    """The refusal that an error comes from, in its words; empty if it is none."""
-    found = [str(cause) for cause in causes(error) if isinstance(cause, RefusalError | ScanError)]
-    return found[0].encode("utf-8", "replace").decode() if found else ""
+def _spoken(error: BaseException) -> str:
+    """The refusal, or the damage of a file, that an error comes from, in our words; empty if it is neither."""
+    for cause in causes(error):
+        if isinstance(cause, RefusalError | ScanError):
+            return str(cause).encode("utf-8", "replace").decode()
+        if isinstance(cause, DAMAGE):
+            return f"The image {why_damaged(cause)}."
+    return ""

@@ -41,6 +41,9 @@ class Served(Protocol):
     def has_image(self, image: str) -> bool:
         """Whether an image has this id."""
 
+    def has_session(self, session: str) -> bool:
+        """Whether a session of this id is open, with its image."""
+
     def has_archive(self) -> bool:
         """Whether the images come from a DICOMweb server, which ``/proxy/dicom/`` passes requests on to."""
 
