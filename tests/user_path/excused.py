@@ -46,7 +46,7 @@ EXCUSED = {
     " --output_dir NETWORK_FOLDER/strong": Needs.LONG,
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/corrupt.json']\" --dataset_dir DATA"
     " --weights FILE --output_dir NETWORK_FOLDER": Needs.LONG,
-    "python -m tools.corruptions_compared CLEAN_FOLDER SEAT_FOLDER": Needs.LONG,
+    "python -m tools.corruptions_compared CLEAN_FOLDER SEAT_FOLDER FREE_FOLDER": Needs.LONG,
     "python -m seat_components experiment --plan seat_components/experiments/plans/task04_augment.json"
     " --dataset DATA": Needs.DAYS,
     "python -m monai.bundle run --config_file \"['configs/train.json','configs/corrupt.json']\" --dataset_dir DATA"
