@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import ignite.distributed as idist
 from monai.bundle import ReferenceResolver
 
 from seat_components.evaluation.identity import fingerprints, versions
@@ -21,8 +22,11 @@ _PLACES = frozenset({"bundle_root", "cache_dir", "ckpt_dir", "dataset_dir", "out
 
 
 def cases_sha256(cases: Sequence[Mapping[str, Any]]) -> str:
-    """A hash of the cases of a datalist, of their names and the content of their files; empty without any."""
-    return _hash(fingerprints(cases)) if cases else ""
+    """A hash of the cases of a datalist, of their names and the content of their files; empty without any.
+
+    Also empty on all processes of a run but the first: large files take time to read.
+    """
+    return _hash(fingerprints(cases)) if cases and idist.get_rank() == 0 else ""
 
 
 def provenance() -> dict[str, Any]:

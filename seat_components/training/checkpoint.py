@@ -195,7 +195,7 @@ class TrainingCheckpoint:
     def _say_changes(self, before: Mapping[str, Any]) -> None:
         for name in dict.fromkeys([*before, *self.settings]) if before else ():
             was, now = (said.get(name, _NONE) for said in (before, self.settings))
-            if was == now or name == _CHOSEN_BY or (name in _CASES and _NONE in (was, now)):
+            if was == now or name == _CHOSEN_BY or (name in _CASES and not {"", _NONE}.isdisjoint((was, now))):
                 continue
             self.changed.add(name)
             if name in _CASES:

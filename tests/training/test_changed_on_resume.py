@@ -86,6 +86,8 @@ def test_dice_of_other_validation_cases_does_not_compare(tmp_path, caplog):
 def test_a_checkpoint_that_does_not_know_its_cases_goes_on(tmp_path, caplog):
     trainer(tmp_path, max_epochs=2, settings={"seed": 0}).run()
     trainer(tmp_path, max_epochs=3, resume=True, settings={"seed": 0, "training_cases": "a"}).run()
+    # Of several processes the first alone knows them.
+    trainer(tmp_path, max_epochs=4, resume=True, settings={"seed": 0, "training_cases": ""}).run()
     assert "cases" not in caplog.text
 
 
