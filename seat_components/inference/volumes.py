@@ -97,7 +97,8 @@ class VolumesRecord:
         name = scan_name(scan, self.dataset_dir)
         return {
             "case": name,
-            "scan": scan,
+            # Absolute, as a later run, begun elsewhere, tells by it whether this mask may be written anew.
+            "scan": str(Path(scan).absolute()),
             "mask": f"{name}.nii.gz",
             "spacing_mm": [round(float(edge), 6) for edge in edge_lengths(affine)],
             "labels": {label: {"voxels": count, "ml": round(count * voxel_ml, 6)} for label, count in voxels.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -115,3 +116,13 @@ def test_letters_of_an_ending_matter_to_no_mask(bundle, tmp_path):
     (tmp_path / "a.nii.gz").rename(tmp_path / "scans" / "A.Nii.Gz")
     infer(bundle, tmp_path / "scans", tmp_path / "masks")
     assert [file.name for file in (tmp_path / "masks").glob("*.nii.gz")] == ["A.nii.gz"]
+
+
+def test_a_scan_is_known_again_from_another_working_folder(bundle, tmp_path, monkeypatch):
+    save(noise((16, 14, 12)), tmp_path / "scans" / "a.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    infer(bundle, Path("scans"), tmp_path / "masks")
+    monkeypatch.chdir(bundle)
+    infer(bundle, tmp_path / "scans", tmp_path / "masks")
+    (case,) = json.loads((tmp_path / "masks" / "volumes.json").read_text())["cases"]
+    assert case["scan"] == str(tmp_path / "scans" / "a.nii.gz")
