@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seat_components.files import is_file
+from seat_components.files import is_file, resolved
 
 VOLUMES = "volumes.json"
 """What an inference writes beside its masks: a folder that holds one is no folder of scans."""
@@ -30,7 +30,7 @@ def earlier_masks(folder: Path) -> dict[str, dict[str, Any]]:
 
 def is_mask_of(entry: dict[str, Any], scan: Path) -> bool:
     """Whether an entry is of this scan, by its path."""
-    return Path(entry["scan"]).resolve() == scan.resolve()
+    return resolved(entry["scan"]) == resolved(scan)
 
 
 def _is_entry(case: Any) -> bool:

@@ -134,6 +134,10 @@ def test_what_is_not_known_as_the_scans_mask_is_not_overwritten(tmp_path: Path) 
     earlier(tmp_path / "masks", "a.nii.gz", tmp_path / "imagesTr" / "a.nii.gz")
     with pytest.raises(RefusalError, match=r"is there already and is that of .*imagesTr/a.nii.gz"):
         inference_datalist(tmp_path / "p2" / "a.nii.gz", tmp_path / "masks")
+    # A record may be edited: no name in it ends in a traceback.
+    earlier(tmp_path / "masks", "a.nii.gz", Path("\0"))
+    with pytest.raises(RefusalError, match="leads nowhere"):
+        inference_datalist(tmp_path / "imagesTr", tmp_path / "masks")
     (tmp_path / "masks" / "volumes.json").write_text("[[[")
     with pytest.raises(RefusalError, match="is not known as its mask"):
         inference_datalist(tmp_path / "imagesTr", tmp_path / "masks")
